@@ -1,0 +1,85 @@
+"""The one contract that every codec follows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+AnyArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FrameGroup:
+    """A self-contained box of frames: the unit of random access, of parallel work and of damage.
+
+    Parameters
+    ----------
+    voxels
+        Stored values, shape ``(sequences, frames, height, width)``, any real integer or float dtype in
+        native byte order, C-contiguous. A 3-D volume has one sequence; a cine has one per z over t (or
+        per t over z); the components of RGB and complex data are sequences too. Frame ``n`` of sequence
+        ``s`` may be predicted from frames before ``n`` and from sequences before ``s``.
+    """
+
+    voxels: AnyArray
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a codec can do, as data.
+
+    Parameters
+    ----------
+    lossless
+        Decoding can give back exactly the stored values.
+    error_bound
+        ``max_error`` is honoured for every voxel.
+    max_bits
+        Greatest number of bits of an integer voxel.
+    floats
+        Float voxels are accepted.
+    needs_weights
+        A trained model is needed.
+    """
+
+    lossless: bool
+    error_bound: bool
+    max_bits: int
+    floats: bool
+    needs_weights: bool
+
+
+class Codec(ABC):
+    """Code groups of frames; the settings (a frozen dataclass) are the codec's identity in the stream."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings that a decoder must know, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Codec:
+        """Build the codec from `to_dict`'s result; raise `FormatError` if it is malformed."""
+
+    @abstractmethod
+    def encode(self, group: FrameGroup) -> bytes:
+        """Return the coded group; the same bytes on every machine and thread count."""
+
+    @abstractmethod
+    def decode(self, data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> AnyArray:
+        """Return the group's voxels, shape ``(sequences, frames, height, width)``.
+
+        ``shape`` and ``dtype`` come from the container, which has already bounded them.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If ``data`` is not a valid coded group of that shape; never reads out of bounds or loops.
+        """

@@ -1,0 +1,5 @@
+// One bind function per kernel.
+#pragma once
+#include <nanobind/nanobind.h>
+
+void bind_blocks(nanobind::module_& m);

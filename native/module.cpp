@@ -1,0 +1,6 @@
+// The Python module medcodec._native: each kernel binds itself in a file of its own.
+#include "bindings.hpp"
+
+NB_MODULE(_native, m) {
+    bind_blocks(m);
+}
