@@ -12,7 +12,7 @@ from typing import ClassVar
 from medcodec.errors import FormatError, MedcodecError, UnsupportedDataError
 from medcodec.registry import Registry
 from medcodec.volume.model import SourceRecord, Volume
-from medcodec.volume.streams import Buffer, head_of, plain_name, read_head, read_payload
+from medcodec.volume.streams import COMPRESSED_SUFFIXES, Buffer, head_of, plain_name, read_head, read_payload
 
 HEAD_BYTES = 1024
 RestoredFile = tuple[str, Iterable[bytes]]
@@ -35,10 +35,13 @@ class Format(ABC):
         Name in `SourceRecord.format`.
     suffixes
         Endings of file names, lower case, without a compression suffix.
+    packs
+        Its files may be compressed as a whole, with a suffix such as ``.gz``.
     """
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
+    packs: ClassVar[bool] = True
 
     @abstractmethod
     def claims(self, name: str, head: bytes) -> bool:
@@ -130,7 +133,7 @@ def format_of_volume(volume: Volume) -> Format:
 def suffixes() -> tuple[str, ...]:
     """Return the endings of the files that can be read, longest first, compressed variants included."""
     plain = {suffix for known in known_formats() for suffix in known.suffixes}
-    packed = {suffix + ending for suffix in plain for ending in (".gz", ".zst")}
+    packed = {suffix + ending for suffix in plain for ending in COMPRESSED_SUFFIXES}
     return tuple(sorted(plain | packed, key=lambda suffix: (-len(suffix), suffix)))
 
 

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.volume.formats import Format, RestoredFile, blob
 from medcodec.volume.guard import guarded
 from medcodec.volume.model import SourceRecord, Volume
+from medcodec.volume.paths import check_beside
 from medcodec.volume.raw import RGB, RGBA, byteorder_of, put_voxels, take_voxels
 from medcodec.volume.streams import Buffer, joined, read_payload
 
@@ -71,6 +72,8 @@ class TextImage(Format):
     back in the same encoding, compressed anew: the compressed bytes, and a size of them in the header, may
     differ.
     """
+
+    packs = False
 
     @abstractmethod
     def header_end(self, data: Buffer, *, place: str) -> int:
@@ -164,14 +167,6 @@ class TextImage(Format):
         if facts.components_first:
             voxels = _grouped(voxels)
         return Volume(voxels, facts.affine, 1.0, 0.0, SourceRecord(self.name, meta, blobs))
-
-
-def check_beside(name: str, place: str) -> None:
-    """Raise `UnsupportedDataError` unless ``name`` lies in the folder of the file called ``place``."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if not name or path.is_absolute() or ".." in path.parts or ":" in name:
-        msg = f"{place}: refers to the file {name!r} outside its folder; move it there and edit the name"
-        raise UnsupportedDataError(msg)
 
 
 def _grouped(voxels: npt.NDArray[Any]) -> npt.NDArray[Any]:
