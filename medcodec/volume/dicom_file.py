@@ -67,7 +67,7 @@ def take_apart(data: Buffer, *, place: str) -> DicomFile:
     """
     with guarded(place, "read the DICOM file"):
         dataset = parse_dataset(data)
-        converted = _is_compressed(dataset)
+        converted = is_compressed(dataset)
         if converted:
             data = native_file(dataset, place)
             dataset = parse_dataset(data)
@@ -97,6 +97,14 @@ def parse_dataset(data: Buffer, *, tags: list[str] | None = None) -> Any:
     return pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(tags))
 
 
+def is_compressed(dataset: Any) -> bool:
+    """Tell whether the transfer syntax compresses the pixels or the whole data set."""
+    uid = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+    if uid is None or not uid.is_transfer_syntax or uid.is_private:
+        return False
+    return bool(uid.is_compressed or uid.is_deflated)
+
+
 def native_file(dataset: Any, place: str) -> bytes:
     """Return the file with its pixels decoded, in Explicit VR Little Endian, all else as it was.
 
@@ -119,13 +127,6 @@ def native_file(dataset: Any, place: str) -> bytes:
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=False)
     return file.getvalue()
-
-
-def _is_compressed(dataset: Any) -> bool:
-    uid = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
-    if uid is None or not uid.is_transfer_syntax or uid.is_private:
-        return False
-    return bool(uid.is_compressed or uid.is_deflated)
 
 
 def _check_decoder(uid: Any, place: str) -> None:
