@@ -354,6 +354,29 @@ def test_pixels_promised_but_missing():
         volume.read_bytes(file_bytes(dataset))
 
 
+def test_compressed_pixels_that_claim_too_much():
+    dataset = make_dataset(words("u2", (16, 16)))
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.Rows = dataset.Columns = 65535
+    with pytest.raises(FormatError, match="promise 8589672450 bytes"):
+        volume.read_bytes(file_bytes(dataset))
+
+
+@pytest.mark.parametrize("name", ["MR_small.dcm", "MR_small_RLE.dcm", "rtdose_expb_1frame.dcm"])
+def test_changed_bytes_are_kept_or_refused(name):
+    original = (Path(pydicom.data.__file__).parent / "test_files" / name).read_bytes()
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        data = bytearray(original)
+        for position in rng.integers(0, rng.choice([400, 2000, len(data)]), 3):
+            data[position % len(data)] = rng.integers(256)
+        try:
+            scan = volume.read_bytes(bytes(data))
+        except MedcodecError:
+            continue
+        assert scan.source.meta.get("converted") or volume.to_bytes(scan) == data
+
+
 def test_real_series(data_dir, tmp_path):
     scan = check_folder(data_dir / "dicom" / "ge_pd_axial_20", tmp_path / "pd")
     assert scan.voxels.shape == (256, 256, 20)
@@ -366,6 +389,7 @@ def bundled_files() -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("path", bundled_files(), ids=lambda path: path.name)
 def test_every_file_of_pydicom_comes_back_or_is_refused(path, tmp_path):
     try:
