@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from medcodec import volume
-from medcodec.errors import FormatError, MedcodecError, UnsupportedDataError
+from medcodec.errors import FormatError, MedcodecError, MissingDependencyError, UnsupportedDataError
 
 NATIVE = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
 SERIES = generate_uid()
@@ -359,6 +359,14 @@ def test_compressed_pixels_that_claim_too_much():
     dataset.compress(RLELossless, generate_instance_uid=False)
     dataset.Rows = dataset.Columns = 65535
     with pytest.raises(FormatError, match="promise 8589672450 bytes"):
+        volume.read_bytes(file_bytes(dataset))
+
+
+def test_missing_decoders_name_the_extra(monkeypatch):
+    dataset = make_dataset(words("u2", (16, 16)))
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    monkeypatch.setattr(pydicom.pixels.decoders.base.Decoder, "is_available", False)
+    with pytest.raises(MissingDependencyError, match=r"medcodec\[dicom\]"):
         volume.read_bytes(file_bytes(dataset))
 
 
