@@ -58,6 +58,27 @@ class Codec(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    model_sha256: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether decoding gives back exactly what was encoded, with these settings."""
+        return self.capabilities.lossless and not getattr(self, "max_error", 0)
+
+    def preferred_box(self, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> tuple[int, int, int, int]:
+        """Return the shape of the boxes in which a frame array of ``shape`` is best coded.
+
+        A box should be small enough that reading one slice is quick, and large enough that little is lost
+        between boxes. By default all sequences of whole frames, about 2.5 million voxels.
+        """
+        del dtype
+        sequences, frames, height, width = (max(1, size) for size in shape)
+        per_frame = sequences * height * width
+        parts = max(1, round(frames * per_frame / 2_500_000))
+        if per_frame <= 2_500_000:
+            return sequences, -(-frames // parts), height, width
+        parts = max(1, round(height * width / 2_500_000))
+        return max(1, 2_500_000 // (height * width)), 1, -(-height // parts), width
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,209 @@
+"""The lazy reader: an open .medc file that looks like an array and decodes only what is asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.base import Codec
+from medcodec.container.cache import GroupCache
+from medcodec.container.front import read_front
+from medcodec.container.groups import GroupReader, check_voxel_bytes, group_offsets
+from medcodec.container.header import CodecIdentity, Header
+from medcodec.container.indexing import parse_index
+from medcodec.container.parallel import ordered_map
+from medcodec.container.regions import Part, Region, select
+from medcodec.container.trailer import read_trailer
+from medcodec.errors import MedcodecError
+from medcodec.volume.model import SourceRecord
+
+AnyArray = npt.NDArray[Any]
+Resolve = Callable[[CodecIdentity], Codec]
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open a file for reading; what the system refuses becomes a `MedcodecError`."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror or error})"
+        raise MedcodecError(msg) from error
+
+
+class MedcFile:
+    """A .medc file as a lazy, read-only array of stored values.
+
+    Indexing with numbers and slices decodes only the groups that are touched, over threads; the groups
+    used last are kept. Any number of threads may read from one object.
+
+    Parameters
+    ----------
+    path
+        The file.
+    resolve
+        Makes the codec from its identity.
+    threads
+        By default one per processor.
+    cache_bytes
+        How many bytes of decoded groups are kept.
+
+    Raises
+    ------
+    FormatError, IntegrityError
+        If it is not a whole .medc file; damage within a group shows when that group is read.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, resolve: Resolve, threads: int | None = None, cache_bytes: int = 1 << 28
+    ) -> None:
+        self.path = Path(path)
+        self._threads = threads
+        self._cache = GroupCache(cache_bytes)
+        self._file = open_binary(self.path)
+        try:
+            self._read_structure(resolve)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read_structure(self, resolve: Resolve) -> None:
+        place = str(self.path)
+        self.file_bytes = self._file.seek(0, os.SEEK_END)
+        self._front = read_front(self._file, self.file_bytes, place=place)
+        check_voxel_bytes(self.info, self.file_bytes, place=place)
+        self._trailer, trailer_at = read_trailer(self._file, self.file_bytes, place=place)
+        self._offsets = group_offsets(self._front, self._trailer, trailer_at, place=place)
+        try:
+            codec = resolve(self.info.codec)
+        except MedcodecError as error:
+            msg = f"{place}: {error}"
+            raise type(error)(msg) from error
+        self._groups = GroupReader(self._file, threading.Lock(), self.info, codec, place)
+
+    @property
+    def info(self) -> Header:
+        """The file's own header: layout, grid, codec and its settings."""
+        return self._front.header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the volume."""
+        return self.info.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the stored values."""
+        return self.info.dtype
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """Voxel indices to RAS millimetres, shape ``(4, 4)``."""
+        return self.info.affine.copy()
+
+    @property
+    def slope(self) -> float:
+        """Scaled value = stored value * slope + intercept."""
+        return self.info.slope
+
+    @property
+    def intercept(self) -> float:
+        """Scaled value = stored value * slope + intercept."""
+        return self.info.intercept
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the voxels: first axis fastest, little-endian."""
+        return self._trailer.sha256
+
+    @property
+    def coded_lengths(self) -> tuple[int, ...]:
+        """Coded bytes of each group."""
+        return tuple(self._trailer.lengths)
+
+    def read_source(self) -> SourceRecord:
+        """Return what is needed to write the source file again."""
+        with self._groups.lock:
+            return self._front.read_source(self._file, place=str(self.path))
+
+    def check_coded(self) -> None:
+        """Check every group's coded bytes against its checksum, without decoding.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            At the first group that is damaged.
+        """
+        for number, offset in enumerate(self._offsets):
+            self._groups.read_coded(number, offset, self._trailer.lengths[number])
+
+    def __getitem__(self, key: Any) -> Any:
+        selection = parse_index(key, self.shape)
+        steps = [slice(None, None, -1 if part.step < 0 else 1) for part in selection.ranges]
+        rising = tuple(part[::-1] if part.step < 0 else part for part in selection.ranges)
+        voxels = self._read(rising)[tuple(steps)]
+        final = voxels[tuple(0 if axis in selection.dropped else slice(None) for axis in range(self.ndim))]
+        return final[()] if final.ndim == 0 else final
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
+        if copy is False:
+            msg = f"{self.path}: a coded volume cannot become an array without a copy"
+            raise ValueError(msg)
+        voxels: AnyArray = self[...] if self.ndim else np.asarray(self[()])
+        return voxels if dtype is None else voxels.astype(dtype, copy=False)
+
+    def scaled(self, key: Any = ...) -> npt.NDArray[np.float64]:
+        """Return ``self[key] * slope + intercept`` as float64."""
+        return np.asarray(np.asarray(self[key], np.float64) * self.slope + self.intercept)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<MedcFile {str(self.path)!r} {self.dtype} {self.shape}>"
+
+    def __enter__(self) -> MedcFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read after that."""
+        self._file.close()
+        self._cache.clear()
+
+    def _read(self, ranges: tuple[range, ...]) -> AnyArray:
+        region = Region(self.info.layout, ranges)
+        frames = np.empty(region.frame_shape, self.info.layout.frame_dtype)
+
+        def place(part: Part) -> None:
+            frames[part.target] = self._group(part)[part.local]
+
+        for _ in ordered_map(place, select(self.info.grid, region), threads=self._threads):
+            pass
+        return region.to_volume(frames)
+
+    def _group(self, part: Part) -> AnyArray:
+        box = self._cache.get(part.number)
+        if box is None:
+            box = self._groups.decode(part.number, self._offsets[part.number], self._trailer.lengths[part.number])
+            if not part.whole:
+                self._cache.put(part.number, box)
+        return box
