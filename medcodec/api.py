@@ -138,8 +138,7 @@ def compress(
         with write_atomically(destination) as file:
             written = write(file)
             if verify:
-                file.flush()
-                _check_written(Path(file.name))
+                _check_written(file)
     else:
         written = write(destination)
     return Compressed(
@@ -154,14 +153,14 @@ def compress(
 
 
 def open_medc(
-    path: str | os.PathLike[str], *, threads: int | None = None, cache_bytes: int = 1 << 28
+    path: str | os.PathLike[str] | BinaryIO, *, threads: int | None = None, cache_bytes: int = 1 << 28
 ) -> MedcFile:
     """Open a .medc file as a lazy array: indexing decodes only what it touches.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or a seekable binary file that is open.
     threads
         By default one per processor.
     cache_bytes
@@ -280,8 +279,9 @@ def _input_files(source: Source) -> tuple[Path, ...]:
     return tuple(path for scan in volumes.find_scans(source) for path in scan.paths)
 
 
-def _check_written(path: Path) -> None:
-    with open_medc(path) as file:
+def _check_written(written: BinaryIO) -> None:
+    written.flush()
+    with open_medc(written) as file:
         file.read_source()
         file.check_coded()
 

@@ -46,7 +46,7 @@ class MedcFile:
     Parameters
     ----------
     path
-        The file.
+        The file, or a seekable binary file that is open; that one is not closed here.
     resolve
         Makes the codec from its identity.
     threads
@@ -61,20 +61,26 @@ class MedcFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, resolve: Resolve, threads: int | None = None, cache_bytes: int = 1 << 28
+        self,
+        path: str | os.PathLike[str] | BinaryIO,
+        *,
+        resolve: Resolve,
+        threads: int | None = None,
+        cache_bytes: int = 1 << 28,
     ) -> None:
-        self.path = Path(path)
         self._threads = threads
         self._cache = GroupCache(cache_bytes)
-        self._file = open_binary(self.path)
+        self._owned = isinstance(path, str | os.PathLike)
+        self._file = open_binary(Path(path)) if isinstance(path, str | os.PathLike) else path
+        self.name = str(path) if self._owned else str(getattr(path, "name", "<stream>"))
         try:
             self._read_structure(resolve)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def _read_structure(self, resolve: Resolve) -> None:
-        place = str(self.path)
+        place = self.name
         self.file_bytes = self._file.seek(0, os.SEEK_END)
         self._front = read_front(self._file, self.file_bytes, place=place)
         check_voxel_bytes(self.info, self.file_bytes, place=place)
@@ -140,7 +146,7 @@ class MedcFile:
     def read_source(self) -> SourceRecord:
         """Return what is needed to write the source file again."""
         with self._groups.lock:
-            return self._front.read_source(self._file, place=str(self.path))
+            return self._front.read_source(self._file, place=self.name)
 
     def check_coded(self) -> None:
         """Check every group's coded bytes against its checksum, without decoding.
@@ -163,7 +169,7 @@ class MedcFile:
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
         if copy is False:
-            msg = f"{self.path}: a coded volume cannot become an array without a copy"
+            msg = f"{self.name}: a coded volume cannot become an array without a copy"
             raise ValueError(msg)
         voxels: AnyArray = self[...] if self.ndim else np.asarray(self[()])
         return voxels if dtype is None else voxels.astype(dtype, copy=False)
@@ -176,7 +182,7 @@ class MedcFile:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"<MedcFile {str(self.path)!r} {self.dtype} {self.shape}>"
+        return f"<MedcFile {self.name!r} {self.dtype} {self.shape}>"
 
     def __enter__(self) -> MedcFile:
         return self
@@ -186,7 +192,8 @@ class MedcFile:
 
     def close(self) -> None:
         """Close the file; nothing can be read after that."""
-        self._file.close()
+        if self._owned:
+            self._file.close()
         self._cache.clear()
 
     def _read(self, ranges: tuple[range, ...]) -> AnyArray:

@@ -19,7 +19,7 @@ def read_volume(file: MedcFile) -> Volume:
     source = file.read_source()
     voxels = file[...]
     if voxel_sha256(voxels) != file.sha256:
-        msg = f"{file.path}: the SHA-256 of the voxels does not match, although every group does; "
+        msg = f"{file.name}: the SHA-256 of the voxels does not match, although every group does; "
         msg += "the file was put together from parts of different files"
         raise IntegrityError(msg)
     return Volume(voxels, file.affine, file.slope, file.intercept, source)

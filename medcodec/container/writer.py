@@ -27,7 +27,7 @@ AnyArray = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 
 # A second copy of the front is kept where it adds less than this share of the file.
-_COPY_SHARE = 1 / 512
+_COPY_SHARE = 1 / 8192
 
 
 @dataclass(frozen=True)
