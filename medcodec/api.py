@@ -6,27 +6,23 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-import numpy.typing as npt
+from typing import BinaryIO
 
 from medcodec import volume as volumes
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import load_codec, make_codec
 from medcodec.container.atomic import check_destination, write_atomically
-from medcodec.container.choice import choose_layout
+from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.header import CodecIdentity
-from medcodec.container.reader import MedcFile
+from medcodec.container.reader import MedcFile, open_binary
 from medcodec.container.restore import read_volume
+from medcodec.container.salvage import Salvaged
+from medcodec.container.salvage import salvage as salvage_stream
 from medcodec.container.writer import Progress, Written, write_stream
 from medcodec.errors import OptionError
 from medcodec.options import stored_max_error
-from medcodec.volume.frames import FrameLayout, Grid
+from medcodec.sources import Source, default_destination, default_restored, input_files, restorable, source_bytes, to_volume
 from medcodec.volume.model import Volume
-
-Source = str | os.PathLike[str] | Volume | npt.NDArray[Any]
-SUFFIX = ".medc"
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def compress(
         The text names the file, the place and the way out; nothing is left of the destination.
     """
     began = time.perf_counter()
-    inputs = _input_files(source)
+    inputs = input_files(source)
     if destination is None:
         destination = default_destination(source)
     if isinstance(destination, str | os.PathLike):
@@ -129,7 +125,7 @@ def compress(
         msg = "effort and max_error are settings of the codec that was given; set them there"
         raise OptionError(msg)
     layout = choose_layout(volume.voxels, codec, axis)
-    grid = make_grid(layout, codec, group_frames=group_frames, tile=tile)
+    grid = choose_grid(layout, codec, group_frames=group_frames, tile=tile)
 
     def write(file: BinaryIO) -> Written:
         return write_stream(file, volume, codec, layout, grid, threads=threads, verify=verify, progress=progress)
@@ -171,112 +167,104 @@ def open_medc(
     MedcodecError
         If it is not a whole .medc file.
     """
-    return MedcFile(path, resolve=_resolve, threads=threads, cache_bytes=cache_bytes)
+    return MedcFile(path, resolve=resolve_codec, threads=threads, cache_bytes=cache_bytes)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What `decompress` did.
+
+    Parameters
+    ----------
+    paths
+        The files written.
+    voxels, voxel_bytes
+        Number of voxels and their size in memory.
+    file_bytes
+        Size of the .medc file.
+    salvaged
+        What was lost and found, with ``salvage``.
+    """
+
+    paths: tuple[Path, ...]
+    voxels: int
+    voxel_bytes: int
+    file_bytes: int
+    salvaged: Salvaged | None = None
 
 
 def decompress(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str] | None = None,
+    source: str | os.PathLike[str] | BinaryIO,
+    destination: str | os.PathLike[str] | BinaryIO | None = None,
     *,
+    salvage: bool = False,
+    fill: float = 0,
     threads: int | None = None,
     overwrite: bool = False,
-) -> list[Path]:
+) -> Restored:
     """Restore the file, or files, that a .medc file was made from.
 
     Parameters
     ----------
     source
-        The .medc file.
+        The .medc file, or a seekable binary file that is open.
     destination
-        Where to write, compressed if it ends so (``.nii.gz``); a folder for a DICOM series. By default beside
-        the source with the ending of the source's format.
+        Where to write, compressed if it ends so (``.nii.gz``); a folder for a DICOM series; or an open binary
+        file. By default beside the source with the ending of the source's format.
+    salvage
+        Recover the healthy groups of a damaged file; what was lost is listed in the result.
+    fill
+        Value of lost voxels.
     threads
         By default one per processor.
     overwrite
         Replace files that exist.
-
-    Returns
-    -------
-    list of Path
-        The files written.
 
     Raises
     ------
     MedcodecError
         If the file is damaged or the destination cannot be written; nothing is left of it.
     """
+    salvaged = salvage_file(source, fill=fill, threads=threads) if salvage else None
+    volume = load_volume(source, threads=threads) if salvaged is None else restorable(salvaged)
+    paths = _write_restored(source, destination, volume, overwrite=overwrite)
+    file_bytes = source_bytes(source)
+    return Restored(paths, volume.voxels.size, volume.voxels.nbytes, file_bytes, salvaged)
+
+
+def load_volume(source: str | os.PathLike[str] | BinaryIO, *, threads: int | None = None) -> Volume:
+    """Return the whole volume of a .medc file, with all checksums checked."""
     with open_medc(source, threads=threads) as file:
-        volume = read_volume(file)
+        return read_volume(file)
+
+
+def salvage_file(
+    source: str | os.PathLike[str] | BinaryIO, *, fill: float = 0, threads: int | None = None
+) -> Salvaged:
+    """Return what is whole in a damaged .medc file; see `medcodec.container.salvage.salvage`."""
+    if not isinstance(source, str | os.PathLike):
+        name = str(getattr(source, "name", "<stream>"))
+        return salvage_stream(source, name=name, resolve=resolve_codec, fill=fill, threads=threads)
+    with open_binary(Path(source)) as file:
+        return salvage_stream(file, name=str(source), resolve=resolve_codec, fill=fill, threads=threads)
+
+
+def _write_restored(
+    source: str | os.PathLike[str] | BinaryIO,
+    destination: str | os.PathLike[str] | BinaryIO | None,
+    volume: Volume,
+    *,
+    overwrite: bool,
+) -> tuple[Path, ...]:
     if destination is None:
-        destination = default_restored(Path(source), volume)
-    destination = Path(destination)
-    check_destination(destination, overwrite=True, sources=(Path(source),))
-    return volumes.write(volume, destination, overwrite=overwrite)
-
-
-def to_volume(source: Source) -> Volume:
-    """Return the volume in a file, folder, array or nibabel image."""
-    if isinstance(source, Volume):
-        return source
-    if isinstance(source, np.ndarray):
-        return volumes.from_array(source)
-    if isinstance(source, str | os.PathLike):
-        return volumes.read(Path(source))
-    if hasattr(source, "to_bytes") and hasattr(source, "dataobj"):
-        return _from_nibabel(source)
-    msg = f"cannot compress a {type(source).__name__}; give a path, an array, a Volume or a nibabel image"
-    raise OptionError(msg)
-
-
-def _from_nibabel(image: Any) -> Volume:
-    path = image.get_filename()
-    if path and not image.in_memory and Path(path).exists():
-        return volumes.read(Path(path))
-    image = type(image)(image.dataobj, image.affine, image.header)
-    image.set_data_dtype(np.asanyarray(image.dataobj).dtype)
-    return volumes.read_bytes(image.to_bytes(), place=str(path or "nibabel image"))
-
-
-def make_grid(layout: FrameLayout, codec: Codec, *, group_frames: int | None, tile: int | None) -> Grid:
-    """Return the boxes of a volume's frames: the codec's choice where nothing else is asked for.
-
-    Raises
-    ------
-    OptionError
-        If a size is negative.
-    """
-    shape = layout.frame_shape
-    box = list(codec.preferred_box(shape, layout.frame_dtype))
-    for name, wanted, axes in (("group_frames", group_frames, (1,)), ("tile", tile, (2, 3))):
-        if wanted is not None and wanted < 0:
-            msg = f"{name} is {wanted}; give a positive number, or 0 for all"
-            raise OptionError(msg)
-        for axis in axes if wanted is not None else ():
-            box[axis] = wanted or shape[axis]
-    return Grid.regular(shape, box)
-
-
-def default_destination(source: Source) -> Path:
-    """Return ``scan.medc`` for ``scan.nii.gz``."""
-    if not isinstance(source, str | os.PathLike):
-        msg = "name a destination for data in memory"
-        raise OptionError(msg)
-    path = Path(source)
-    return path.with_name((path.name if path.is_dir() else volumes.stem(path.name)) + SUFFIX)
-
-
-def default_restored(source: Path, volume: Volume) -> Path:
-    """Return ``scan.nii`` for ``scan.medc`` that was made from a NIfTI file."""
-    known = volumes.formats.get(volume.source.format)
-    stem = source.name.removesuffix(SUFFIX)
-    ending = "" if known.is_folder(volume) else known.suffixes[0]
-    return source.with_name(stem + ending if stem + ending != source.name else stem + ".restored")
-
-
-def _input_files(source: Source) -> tuple[Path, ...]:
-    if not isinstance(source, str | os.PathLike):
+        destination = default_restored(source, volume)
+    if not isinstance(destination, str | os.PathLike):
+        destination.write(volumes.to_bytes(volume))
         return ()
-    return tuple(path for scan in volumes.find_scans(source) for path in scan.paths)
+    destination = Path(destination)
+    inputs = (Path(source),) if isinstance(source, str | os.PathLike) else ()
+    check_destination(destination, overwrite=True, sources=inputs)
+    return tuple(volumes.write(volume, destination, overwrite=overwrite))
 
 
 def _check_written(written: BinaryIO) -> None:
@@ -286,5 +274,6 @@ def _check_written(written: BinaryIO) -> None:
         file.check_coded()
 
 
-def _resolve(identity: CodecIdentity) -> Codec:
+def resolve_codec(identity: CodecIdentity) -> Codec:
+    """Return the codec that a file names."""
     return load_codec(identity.name, identity.settings, identity.model)

@@ -1,4 +1,4 @@
-"""Choosing the frame axis: whichever codes a sample of the volume smaller."""
+"""Choosing the frame axis, whichever codes a sample of the volume smaller, and the boxes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from bisect import bisect_right
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Codec, FrameGroup
+from medcodec.container.header import MAX_GROUPS
 from medcodec.errors import OptionError
-from medcodec.volume.frames import AXIS_NAMES, FrameLayout, frame_axes, frame_layout
+from medcodec.volume.frames import AXIS_NAMES, FrameLayout, Grid, frame_axes, frame_layout
 
 # The sample is this share of the voxels per candidate (three are tried at most), within these bounds.
 _SAMPLE_SHARE = 1 / 32
@@ -61,3 +62,37 @@ def _coded_bytes(layout: FrameLayout, sample: AnyArray, codec: Codec) -> int:
 
 def _count(voxels: AnyArray, longest: int) -> int:
     return math.prod(min(size, longest) for size in voxels.shape)
+
+
+def choose_grid(layout: FrameLayout, codec: Codec, *, group_frames: int | None = None, tile: int | None = None) -> Grid:
+    """Return the boxes of a volume's frames: the codec's choice where nothing else is asked for.
+
+    Parameters
+    ----------
+    layout
+        Of the volume.
+    codec
+        Says which boxes it prefers.
+    group_frames
+        Frames in a box, 0 for all.
+    tile
+        Height and width of a box, 0 for whole frames.
+
+    Raises
+    ------
+    OptionError
+        If a size is negative, or so small that there would be too many boxes.
+    """
+    shape = layout.frame_shape
+    box = list(codec.preferred_box(shape, layout.frame_dtype))
+    for name, wanted, axes in (("group_frames", group_frames, (1,)), ("tile", tile, (2, 3))):
+        if wanted is not None and wanted < 0:
+            msg = f"{name} is {wanted}; give a positive number, or 0 for all"
+            raise OptionError(msg)
+        for axis in axes if wanted is not None else ():
+            box[axis] = wanted or shape[axis]
+    grid = Grid.regular(shape, box)
+    if len(grid) > MAX_GROUPS:
+        msg = f"{len(grid)} groups of shape {tuple(box)} are more than {MAX_GROUPS}; choose larger groups or tiles"
+        raise OptionError(msg)
+    return grid

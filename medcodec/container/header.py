@@ -17,6 +17,7 @@ from medcodec.volume.frames import MAX_AXES, FrameLayout, Grid
 _KEYS = {"affine", "blobs", "codec", "dtype", "grid", "intercept", "layout", "lossless", "shape", "slope", "source"}
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 MAX_HEADER_BYTES = 1 << 22
+MAX_GROUPS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,10 @@ def _build(fields: dict[str, Any]) -> Header:
     roles = [tuple(_count(axis, "layout") for axis in role) for role in fields["layout"]]
     layout = FrameLayout(shape, _parse_dtype(fields["dtype"]), *roles)
     starts = [_parse_starts(cut, size) for cut, size in zip(fields["grid"], layout.frame_shape, strict=True)]
+    grid = Grid(layout.frame_shape, (starts[0], starts[1], starts[2], starts[3]))
+    if len(grid) > MAX_GROUPS:
+        msg = f"{len(grid)} groups are more than {MAX_GROUPS}"
+        raise ValueError(msg)
     affine = np.array([_parse_float(value) for value in fields["affine"]], np.float64)
     codec, source = fields["codec"], fields["source"]
     if set(codec) != {"model", "name", "settings"} or set(source) != {"format", "meta"}:
@@ -142,7 +147,7 @@ def _build(fields: dict[str, Any]) -> Header:
         raise ValueError(msg)
     return Header(
         layout=layout,
-        grid=Grid(layout.frame_shape, (starts[0], starts[1], starts[2], starts[3])),
+        grid=grid,
         affine=affine.reshape(4, 4),
         slope=_parse_float(fields["slope"]),
         intercept=_parse_float(fields["intercept"]),
