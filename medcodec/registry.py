@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from medcodec.errors import OptionError
@@ -58,5 +58,5 @@ class Registry(Generic[T]):
             raise OptionError(msg)
         return self._members[name]
 
-    def _entry_points(self) -> list[object]:
+    def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self._group)) if self._group else []

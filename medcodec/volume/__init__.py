@@ -1,6 +1,6 @@
 """Scans: found and read in any supported format, held as stored, and written back as they were."""
 
-from medcodec.volume import arrays, nifti, nifti_pair
+from medcodec.volume import arrays, dicom, metaimage, mgh, nifti, nifti_pair, nrrd
 from medcodec.volume.arrays import from_array
 from medcodec.volume.formats import Format, formats, suffixes
 from medcodec.volume.model import SourceRecord, Volume
@@ -12,11 +12,15 @@ __all__ = [
     "SourceRecord",
     "Volume",
     "arrays",
+    "dicom",
     "find_scans",
     "formats",
     "from_array",
+    "metaimage",
+    "mgh",
     "nifti",
     "nifti_pair",
+    "nrrd",
     "read",
     "read_bytes",
     "suffixes",

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from medcodec.errors import FormatError
-from medcodec.volume.formats import Format, RestoredFile, blob, formats
+from medcodec.volume.formats import formats
 from medcodec.volume.guard import guarded
 from medcodec.volume.model import SourceRecord, Volume
-from medcodec.volume.raw import Order, byteorder_of, check_dtype, count_voxels, put_voxels, take_voxels
+from medcodec.volume.raw import Order, byteorder_of, check_dtype, count_voxels, take_voxels
+from medcodec.volume.raw_file import Layout, RawFile
 from medcodec.volume.streams import Buffer
 
 _MAGIC = b"\x93NUMPY"
 _BYTE = np.dtype(np.uint8)
 
 
-class NumPy(Format):
+class NumPy(RawFile):
     """``.npy`` files of numbers; booleans are held as ``uint8``. Pickled objects are refused."""
 
     name = "numpy"
@@ -31,21 +30,10 @@ class NumPy(Format):
         """Tell a ``.npy`` file by its magic number."""
         return head.startswith(_MAGIC)
 
-    def parse(self, data: Buffer, *, place: str) -> Volume:
-        """Return the array as a volume with identity affine."""
+    def locate(self, data: Buffer, *, place: str) -> Layout:
+        """Return where the header puts the array; its geometry is unknown."""
         offset, shape, order, dtype = _parse_header(data, place)
-        dtype = _BYTE if dtype == np.dtype(bool) else dtype
-        voxels, end = take_voxels(data, offset=offset, shape=shape, dtype=dtype, order=order, place=place)
-        meta = {"byteorder": byteorder_of(dtype), "order": order}
-        source = SourceRecord(self.name, meta, {"head": bytes(data[:offset]), "tail": bytes(data[end:])})
-        return Volume(voxels, np.eye(4), 1.0, 0.0, source)
-
-    def restore(self, volume: Volume, name: str) -> Iterator[RestoredFile]:
-        """Yield the one file."""
-        source = volume.source
-        order: Order = "F" if source.meta.get("order") == "F" else "C"
-        voxels = put_voxels(volume.voxels, byteorder=str(source.meta.get("byteorder")), order=order)
-        yield name, chain([blob(source, "head")], voxels, [blob(source, "tail")])
+        return Layout(offset, shape, _BYTE if dtype == np.dtype(bool) else dtype, order)
 
 
 def from_array(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 from medcodec.errors import FormatError, MedcodecError, UnsupportedDataError
 from medcodec.registry import Registry
 from medcodec.volume.model import SourceRecord, Volume
-from medcodec.volume.streams import Buffer, head_of, plain_name, read_head, read_payload
+from medcodec.volume.streams import COMPRESSED_SUFFIXES, Buffer, head_of, plain_name, read_head, read_payload
 
 HEAD_BYTES = 1024
 RestoredFile = tuple[str, Iterable[bytes]]
@@ -34,10 +35,13 @@ class Format(ABC):
         Name in `SourceRecord.format`.
     suffixes
         Endings of file names, lower case, without a compression suffix.
+    packs
+        Its files may be compressed as a whole, with a suffix such as ``.gz``.
     """
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
+    packs: ClassVar[bool] = True
 
     @abstractmethod
     def claims(self, name: str, head: bytes) -> bool:
@@ -98,6 +102,12 @@ class Format(ABC):
 formats: Registry[Format] = Registry("volume format", entry_point_group="medcodec.formats")
 
 
+@cache
+def known_formats() -> tuple[Format, ...]:
+    """Return all formats; found once, since looking through entry points takes milliseconds."""
+    return tuple(formats.get(name) for name in formats.names())
+
+
 def format_of_file(path: Path) -> Format:
     """Return the format of an existing file.
 
@@ -119,10 +129,11 @@ def format_of_volume(volume: Volume) -> Format:
     return formats.get(volume.source.format)
 
 
+@cache
 def suffixes() -> tuple[str, ...]:
     """Return the endings of the files that can be read, longest first, compressed variants included."""
-    plain = {suffix for name in formats.names() for suffix in formats.get(name).suffixes}
-    packed = {suffix + ending for suffix in plain for ending in (".gz", ".zst")}
+    plain = {suffix for known in known_formats() for suffix in known.suffixes}
+    packed = {suffix + ending for suffix in plain for ending in COMPRESSED_SUFFIXES}
     return tuple(sorted(plain | packed, key=lambda suffix: (-len(suffix), suffix)))
 
 
@@ -151,16 +162,13 @@ def _find_format(place: str, name: str, head: bytes, size: int) -> Format:
         msg = f"{place}: the file is empty; get a complete copy"
         raise FormatError(msg)
     named: list[Format] = []  # their parsers tell best what is wrong with a file that lost its magic
-    for known in formats.names():
-        candidate = formats.get(known)
+    for candidate in known_formats():
         if candidate.claims(plain_name(name.lower()), head):
             return candidate
         if name and plain_name(name.lower()).endswith(candidate.suffixes):
             named.append(candidate)
     if named:
         return named[0]
-    msg = (
-        f"{place}: not a format that can be read ({', '.join(formats.names())}); convert it to NIfTI first, "
-        "for example with dcm2niix or nibabel"
-    )
+    names = ", ".join(known.name for known in known_formats())
+    msg = f"{place}: not a format that can be read ({names}); convert it to NIfTI, for example with nibabel"
     raise UnsupportedDataError(msg)

@@ -11,13 +11,17 @@ from medcodec.volume.guard import guarded
 from medcodec.volume.streams import compressing
 
 
-def write_files(files: Iterable[tuple[Path, Iterable[bytes]]], *, overwrite: bool) -> list[Path]:
+def write_files(
+    files: Iterable[tuple[Path, Iterable[bytes]]], *, packing: str, overwrite: bool
+) -> list[Path]:
     """Write files through temporary ones in the same folder, renamed once all are complete.
 
     Parameters
     ----------
     files
-        Destination and content of each; the content is compressed if the name says so. Folders are made.
+        Destination and content of each. Folders are made as needed.
+    packing
+        How to compress each: ".gz", ".zst" or empty.
     overwrite
         Replace files that exist; otherwise they are an error and nothing is written.
 
@@ -40,7 +44,7 @@ def write_files(files: Iterable[tuple[Path, Iterable[bytes]]], *, overwrite: boo
                 raise MedcodecError(msg)
             with guarded(str(path), "write the file"):
                 made += _make_folder(path.parent)
-                staged.append((_stage(path, chunks), path))
+                staged.append((_stage(path, chunks, packing), path))
         for position, (temporary, path) in enumerate(staged):
             with guarded(str(path), "write the file"):
                 temporary.replace(path)
@@ -51,10 +55,10 @@ def write_files(files: Iterable[tuple[Path, Iterable[bytes]]], *, overwrite: boo
     return [path for _, path in staged]
 
 
-def _stage(path: Path, chunks: Iterable[bytes]) -> Path:
+def _stage(path: Path, chunks: Iterable[bytes], packing: str) -> Path:
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")
     try:
-        with temporary.open("xb") as file, compressing(file, path.name) as packed:
+        with temporary.open("xb") as file, compressing(file, packing) as packed:
             for chunk in chunks:
                 packed.write(chunk)
     except BaseException:

@@ -18,7 +18,8 @@ from medcodec.volume.formats import (
 from medcodec.volume.guard import guarded
 from medcodec.volume.model import Volume
 from medcodec.volume.output import write_files
-from medcodec.volume.streams import decompress, joined, plain_name
+from medcodec.volume.paths import check_beside
+from medcodec.volume.streams import decompress, joined, packing_of, plain_name
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,15 @@ def write(volume: Volume, destination: str | Path, *, overwrite: bool = False) -
     """
     destination = Path(destination)
     known = format_of_volume(volume)
-    folder = destination if known.is_folder(volume) else destination.parent
-    if folder is not destination:
+    name, folder, packing, ending = destination.name, destination, "", ""
+    if not known.is_folder(volume):
         _check_suffix(known, destination)
-    packing = destination.name[len(plain_name(destination.name)) :] if folder is not destination else ""
-    restored = known.restore(volume, plain_name(destination.name))
+        name, folder, packing = plain_name(name), destination.parent, packing_of(name)
+        ending = destination.name[len(name) :]
     with guarded(str(destination), "write the scan"):
-        files = ((folder / (name + packing), chunks) for name, chunks in restored)
-        return write_files(files, overwrite=overwrite)
+        restored = known.restore(volume, name)
+        files = ((_inside(folder, name + ending), chunks) for name, chunks in restored)
+        return write_files(files, packing=packing, overwrite=overwrite)
 
 
 def to_bytes(volume: Volume) -> bytes:
@@ -185,10 +187,16 @@ def _find_in_folder(folder: Path) -> list[ScanSource]:
     return [ScanSource(s.name, s.format, s.paths, s.root, tuple(warnings)) for s in scans]
 
 
+def _inside(folder: Path, name: str) -> Path:
+    check_beside(name, f"the record of {folder}")
+    return folder / name
+
+
 def _check_suffix(known: Format, destination: Path) -> None:
-    name = plain_name(destination.name.lower())
+    name = destination.name.lower()
+    name = plain_name(name) if known.packs else name
     foreign = any(name.endswith(suffix) for suffix in suffixes()) and not name.endswith(known.suffixes)
-    if foreign:
+    if foreign or (packing_of(name) and not known.packs):
         msg = (
             f"{destination}: the scan was a {known.name} file and is restored as one; name it "
             f"{' or '.join('*' + suffix for suffix in known.suffixes)} and convert it afterwards if needed"

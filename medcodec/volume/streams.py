@@ -105,17 +105,22 @@ def _zstandard() -> Any:
 
 
 @contextmanager
-def compressing(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
-    """Yield a file that compresses into ``file`` if ``name`` ends with ``.gz``, ``.mgz`` or ``.zst``."""
-    suffix = Path(name).suffix.lower()
-    if suffix in (".gz", ".mgz"):
+def compressing(file: IO[bytes], packing: str) -> Iterator[IO[bytes]]:
+    """Yield a file that compresses into ``file``: ``packing`` is ".gz", ".zst" or empty for a plain one."""
+    if packing == ".gz":
         with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
             yield packed  # type: ignore[misc]
-    elif suffix == ".zst":
+    elif packing == ".zst":
         with _zstandard().ZstdCompressor().stream_writer(file, closefd=False) as packed:
             yield packed
     else:
         yield file
+
+
+def packing_of(name: str) -> str:
+    """Return how a file of that name is compressed: ".gz", ".zst" or empty."""
+    suffix = Path(name).suffix.lower().replace(".mgz", ".gz")
+    return suffix if suffix in COMPRESSED_SUFFIXES else ""
 
 
 def plain_name(name: str) -> str:
