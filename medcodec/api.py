@@ -21,7 +21,15 @@ from medcodec.container.salvage import salvage as salvage_stream
 from medcodec.container.writer import Progress, Written, write_stream
 from medcodec.errors import OptionError
 from medcodec.options import stored_max_error
-from medcodec.sources import Source, default_destination, default_restored, input_files, restorable, source_bytes, to_volume
+from medcodec.sources import (
+    Source,
+    default_destination,
+    default_restored,
+    input_files,
+    restorable,
+    source_bytes,
+    to_volume,
+)
 from medcodec.volume.model import Volume
 
 
@@ -128,7 +136,9 @@ def compress(
     grid = choose_grid(layout, codec, group_frames=group_frames, tile=tile)
 
     def write(file: BinaryIO) -> Written:
-        return write_stream(file, volume, codec, layout, grid, threads=threads, verify=verify, progress=progress)
+        return write_stream(
+            file, volume, codec, layout, grid, threads=threads, verify=verify, progress=progress
+        )
 
     if isinstance(destination, Path):
         with write_atomically(destination) as file:
@@ -209,8 +219,9 @@ def decompress(
     source
         The .medc file, or a seekable binary file that is open.
     destination
-        Where to write, compressed if it ends so (``.nii.gz``); a folder for a DICOM series; or an open binary
-        file. By default beside the source with the ending of the source's format.
+        Where to write, compressed if it ends so (``.nii.gz``); for a DICOM series the name of its folder. A
+        folder that exists, or ends with a slash, is written into. By default beside the source with the
+        ending of the source's format. Or an open binary file.
     salvage
         Recover the healthy groups of a damaged file; what was lost is listed in the result.
     fill
@@ -261,6 +272,8 @@ def _write_restored(
     if not isinstance(destination, str | os.PathLike):
         destination.write(volumes.to_bytes(volume))
         return ()
+    if str(destination).endswith(("/", os.sep)) or Path(destination).is_dir():
+        destination = Path(destination) / default_restored(source, volume).name
     destination = Path(destination)
     inputs = (Path(source),) if isinstance(source, str | os.PathLike) else ()
     check_destination(destination, overwrite=True, sources=inputs)

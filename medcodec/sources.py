@@ -13,6 +13,7 @@ from medcodec import volume as volumes
 from medcodec.container.salvage import Salvaged
 from medcodec.errors import OptionError
 from medcodec.volume import ScanSource
+from medcodec.volume.formats import stem
 from medcodec.volume.model import Volume
 
 SUFFIX = ".medc"
@@ -91,7 +92,7 @@ def default_destination(source: Source) -> Path:
         msg = "name a destination for data in memory"
         raise OptionError(msg)
     path = Path(source)
-    return path.with_name((path.name if path.is_dir() else volumes.stem(path.name)) + SUFFIX)
+    return path.with_name((path.name if path.is_dir() else stem(path.name)) + SUFFIX)
 
 
 def default_restored(source: str | os.PathLike[str] | BinaryIO, volume: Volume) -> Path:
@@ -112,4 +113,6 @@ def restorable(salvaged: Salvaged) -> Volume:
     volume = salvaged.volume
     if not salvaged.source_lost:
         return volume
-    return volumes.from_array(volume.voxels, affine=volume.affine, slope=volume.slope, intercept=volume.intercept)
+    return volumes.from_array(
+        volume.voxels, affine=volume.affine, slope=volume.slope, intercept=volume.intercept
+    )

@@ -43,10 +43,14 @@ class Command(ABC):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         cls.add_arguments(parser)
-        parser.add_argument("--threads", type=positive, metavar="N", help="number of threads (default: one per processor)")
+        parser.add_argument(
+            "--threads", type=positive, metavar="N", help="number of threads (default: one per processor)"
+        )
         loudness = parser.add_mutually_exclusive_group()
         loudness.add_argument("-q", "--quiet", action="store_true", help="write nothing but errors")
-        loudness.add_argument("-v", "--verbose", action="store_true", help="write more; show tracebacks of errors")
+        loudness.add_argument(
+            "-v", "--verbose", action="store_true", help="write more; show tracebacks of errors"
+        )
         parser.set_defaults(command=cls)
 
     @classmethod

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 from medcodec.cli.command import DONE, FAILED, PARTLY, Command
 from medcodec.cli.console import Console, human_bytes
+from medcodec.cli.streams import opened
 from medcodec.errors import MedcodecError, OptionError
 
 _SHOWN_GROUPS = 20
@@ -53,10 +53,16 @@ class Decompress(Command):
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Declare this command's own arguments."""
         parser.add_argument("inputs", nargs="+", metavar="FILE", help=".medc files; - for standard input")
-        parser.add_argument("-o", "--output", help="file, folder for several inputs, or - for standard output")
+        parser.add_argument(
+            "-o", "--output", help="file, folder for several inputs, or - for standard output"
+        )
         parser.add_argument("-f", "--force", action="store_true", help="replace files that exist")
-        parser.add_argument("--salvage", action="store_true", help="recover the healthy groups of damaged files")
-        parser.add_argument("--fill", type=float, default=0, metavar="VALUE", help="value of lost voxels (default: 0)")
+        parser.add_argument(
+            "--salvage", action="store_true", help="recover the healthy groups of damaged files"
+        )
+        parser.add_argument(
+            "--fill", type=float, default=0, metavar="VALUE", help="value of lost voxels (default: 0)"
+        )
 
     @property
     def console(self) -> Console:
@@ -89,7 +95,7 @@ class Decompress(Command):
         from medcodec.api import decompress  # noqa: PLC0415 (slow to import)
 
         destination: Any = sys.stdout.buffer if self._to_stdout else output
-        with _opened(name) as source:
+        with opened(name) as source:
             done = decompress(
                 source,
                 destination,
@@ -114,7 +120,9 @@ class Decompress(Command):
         for note in salvaged.notes:
             self.console.result(f"  {note}")
         for loss in salvaged.lost[:_SHOWN_GROUPS]:
-            self.console.result(f"  lost group {loss.number}: {describe_box(salvaged.header, loss.number)}: {loss.reason}")
+            self.console.result(
+                f"  lost group {loss.number}: {describe_box(salvaged.header, loss.number)}: {loss.reason}"
+            )
         if len(salvaged.lost) > _SHOWN_GROUPS:
             self.console.result(f"  and {len(salvaged.lost) - _SHOWN_GROUPS} more groups")
         return DONE if salvaged.complete else PARTLY

@@ -63,7 +63,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output went away: nothing more to say, and no complaint at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception as error:  # noqa: BLE001 (the last line of defence)
+    except Exception as error:
         console.detail(traceback.format_exc().rstrip())
         console.error(
             f"internal error ({type(error).__name__}: {error}); please report this, with the output of --verbose"

@@ -65,7 +65,9 @@ class Codec(ABC):
         """Whether decoding gives back exactly what was encoded, with these settings."""
         return self.capabilities.lossless and not getattr(self, "max_error", 0)
 
-    def preferred_box(self, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> tuple[int, int, int, int]:
+    def preferred_box(
+        self, shape: tuple[int, int, int, int], dtype: np.dtype[Any]
+    ) -> tuple[int, int, int, int]:
         """Return the shape of the boxes in which a frame array of ``shape`` is best coded.
 
         A box should be small enough that reading one slice is quick, and large enough that little is lost

@@ -22,10 +22,16 @@ def make_codec(name: str, **options: Any) -> Codec:
     """
     kind = codecs.get(name)
     given = {key: value for key, value in options.items() if value is not None}
-    known = {field.name for field in dataclasses.fields(kind) if field.init} if dataclasses.is_dataclass(kind) else set()
+    known: set[str] = (
+        {field.name for field in dataclasses.fields(kind) if field.init}
+        if dataclasses.is_dataclass(kind)
+        else set()
+    )
     for key in given:
         if key not in known:
-            msg = f"codec {name!r} has no option {key!r}; its options are {', '.join(sorted(known)) or 'none'}"
+            msg = (
+                f"codec {name!r} has no option {key!r}; its options are {', '.join(sorted(known)) or 'none'}"
+            )
             raise OptionError(msg)
     return kind(**given)
 

@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 import google_crc32c
-import numpy as np
 import numpy.typing as npt
 
 _CHUNK_BYTES = 1 << 22

@@ -43,14 +43,18 @@ def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLa
     if len(layouts) == 1:
         return layouts[0]
     sample = central_sample(voxels)
-    sizes = [_coded_bytes(frame_layout(sample, candidate), sample, codec) for candidate in frame_axes(voxels.shape)]
+    sizes = [
+        _coded_bytes(frame_layout(sample, candidate), sample, codec) for candidate in frame_axes(voxels.shape)
+    ]
     return layouts[sizes.index(min(sizes))]
 
 
 def central_sample(voxels: AnyArray) -> AnyArray:
     """Return a box from the middle of the volume, of similar length along all long axes."""
     wanted = min(max(voxels.size * _SAMPLE_SHARE, _SAMPLE_LEAST), _SAMPLE_MOST)
-    longest = bisect_right(range(1, max(voxels.shape, default=1) + 1), wanted, key=lambda n: _count(voxels, n))
+    longest = bisect_right(
+        range(1, max(voxels.shape, default=1) + 1), wanted, key=lambda n: _count(voxels, n)
+    )
     lengths = [min(size, max(2, longest)) for size in voxels.shape]
     starts = [(size - length) // 2 for size, length in zip(voxels.shape, lengths, strict=True)]
     return voxels[tuple(slice(a, a + n) for a, n in zip(starts, lengths, strict=True))]
@@ -64,7 +68,9 @@ def _count(voxels: AnyArray, longest: int) -> int:
     return math.prod(min(size, longest) for size in voxels.shape)
 
 
-def choose_grid(layout: FrameLayout, codec: Codec, *, group_frames: int | None = None, tile: int | None = None) -> Grid:
+def choose_grid(
+    layout: FrameLayout, codec: Codec, *, group_frames: int | None = None, tile: int | None = None
+) -> Grid:
     """Return the boxes of a volume's frames: the codec's choice where nothing else is asked for.
 
     Parameters

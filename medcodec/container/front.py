@@ -78,7 +78,9 @@ def read_front(file: BinaryIO, file_bytes: int, *, place: str) -> Front:
         raise FormatError(msg)
     head = SectionHead.parse(file.read(SECTION_HEAD.size), place=f"{place}: header")
     _check_fits(head, file.tell(), file_bytes, place=f"{place}: header")
-    header = Header.from_json(head.unpack(file.read(head.stored_bytes), place=f"{place}: header"), place=place)
+    header = Header.from_json(
+        head.unpack(file.read(head.stored_bytes), place=f"{place}: header"), place=place
+    )
     blobs_head = SectionHead.parse(file.read(SECTION_HEAD.size), place=f"{place}: source record")
     _check_fits(blobs_head, file.tell(), file_bytes, place=f"{place}: source record")
     return Front(header, blobs_head, file.tell())

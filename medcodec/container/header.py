@@ -14,7 +14,19 @@ import numpy.typing as npt
 from medcodec.errors import FormatError, MedcodecError
 from medcodec.volume.frames import MAX_AXES, FrameLayout, Grid
 
-_KEYS = {"affine", "blobs", "codec", "dtype", "grid", "intercept", "layout", "lossless", "shape", "slope", "source"}
+_KEYS = {
+    "affine",
+    "blobs",
+    "codec",
+    "dtype",
+    "grid",
+    "intercept",
+    "layout",
+    "lossless",
+    "shape",
+    "slope",
+    "source",
+}
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 MAX_HEADER_BYTES = 1 << 22
 MAX_GROUPS = 1 << 20
@@ -122,7 +134,15 @@ class Header:
             if header.to_json() != data:
                 msg = "it is not canonical"
                 raise ValueError(msg)
-        except (MedcodecError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        except (
+            MedcodecError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             msg = f"{place}: the header is not valid ({error})"
             raise FormatError(msg) from error
         return header

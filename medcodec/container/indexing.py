@@ -44,7 +44,9 @@ def parse_index(key: Any, shape: tuple[int, ...]) -> Selection:
         raise IndexError(msg)
     at = dots[0] if dots else len(parts)
     parts[at : at + 1] = [slice(None)] * missing
-    ranges = [_axis_range(part, size, axis) for axis, (part, size) in enumerate(zip(parts, shape, strict=True))]
+    ranges = [
+        _axis_range(part, size, axis) for axis, (part, size) in enumerate(zip(parts, shape, strict=True))
+    ]
     return Selection(tuple(ranges), tuple(n for n, part in enumerate(parts) if not isinstance(part, slice)))
 
 

@@ -11,7 +11,9 @@ from medcodec.codecs.base import Codec
 from medcodec.errors import IntegrityError, MedcodecError
 
 
-def decode_checked(codec: Codec, coded: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def decode_checked(
+    codec: Codec, coded: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
     """Decode a box; whatever a codec raises becomes a `MedcodecError`.
 
     Raises

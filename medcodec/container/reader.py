@@ -187,7 +187,9 @@ class MedcFile:
     def __enter__(self) -> MedcFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -210,7 +212,9 @@ class MedcFile:
     def _group(self, part: Part) -> AnyArray:
         box = self._cache.get(part.number)
         if box is None:
-            box = self._groups.decode(part.number, self._offsets[part.number], self._trailer.lengths[part.number])
+            box = self._groups.decode(
+                part.number, self._offsets[part.number], self._trailer.lengths[part.number]
+            )
             if not part.whole:
                 self._cache.put(part.number, box)
         return box

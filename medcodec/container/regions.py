@@ -108,7 +108,9 @@ def _cuts(indices: Indices, starts: Sequence[int], size: int) -> Iterator[_Cut]:
         number = bisect_right(starts, int(indices[at])) - 1
         stop = starts[number + 1] if number + 1 < len(starts) else size
         end = int(np.searchsorted(indices, stop))
-        yield _Cut(number, slice(at, end), indices[at:end] - starts[number], end - at == stop - starts[number])
+        yield _Cut(
+            number, slice(at, end), indices[at:end] - starts[number], end - at == stop - starts[number]
+        )
         at = end
 
 

@@ -71,7 +71,9 @@ def read_trailer(file: BinaryIO, file_bytes: int, *, place: str) -> tuple[Traile
         raise FormatError(msg)
     crc, size, _ = _TAIL.unpack(tail)
     if not _FIXED_BYTES <= size <= file_bytes:
-        msg = f"{place}: the end of the file claims {size} bytes of index; the file is damaged (try --salvage)"
+        msg = (
+            f"{place}: the end of the file claims {size} bytes of index; the file is damaged (try --salvage)"
+        )
         raise FormatError(msg)
     file.seek(file_bytes - size)
     body = file.read(size - _TAIL.size)
