@@ -98,7 +98,7 @@ def compress(
     effort
         How hard the codec tries: "fastest", "fast", "default" or "max" for the adaptive codec.
     max_error
-        Greatest error of any voxel, in stored units; with a unit ("0.5HU") in scaled ones. Lossless by default.
+        Greatest error of any voxel, in stored units; with a unit ("0.5HU") in scaled ones. By default 0.
     axis
         The axis that frames follow: "i", "j", "k", "t", or "auto" for whichever codes a sample smaller.
     group_frames

@@ -92,7 +92,7 @@ def verify(path: PathLike, original: PathLike | None = None, *, threads: int | N
     difference = compare(expected, volume)
     bound = 0 if header.lossless else header.codec.settings.get("max_error")
     if header.lossless and difference.different:
-        msg = f"{path}: {difference.different} voxels differ from {original}, the first worst one at {difference.where}"
+        msg = f"{path}: {difference.different} voxels differ from {original}, the worst at {difference.where}"
         raise IntegrityError(msg)
     if bound is not None and difference.max_error > bound:
         msg = f"{path}: voxel {difference.where} differs by {difference.max_error:g} from {original}; "

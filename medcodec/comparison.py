@@ -60,7 +60,7 @@ def compare(first: Volume, second: Volume) -> Difference:
     """
     a, b = split_components(first.voxels), split_components(second.voxels)
     if a.shape != b.shape:
-        msg = f"volumes of shape {first.voxels.shape} and {second.voxels.shape} cannot be compared voxel by voxel"
+        msg = f"volumes of shape {first.voxels.shape} and {second.voxels.shape} cannot be compared"
         if first.voxels.shape == second.voxels.shape:
             msg = f"voxels of dtype {first.voxels.dtype} and {second.voxels.dtype} cannot be compared"
         raise UnsupportedDataError(msg)

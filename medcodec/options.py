@@ -34,11 +34,11 @@ def stored_max_error(max_error: int | str | None, volume: Volume) -> int | None:
     found = _AMOUNT.fullmatch(str(max_error))
     amount = float(found[1]) if found else math.nan
     if not found or not math.isfinite(amount):
-        msg = f"max_error {max_error!r}: give a whole number of stored units (2), or an amount with its unit (0.5HU)"
+        msg = f"max_error {max_error!r}: give a whole number of stored units (2), or a unit too (0.5HU)"
         raise OptionError(msg)
     if not found[2]:
         if amount != int(amount):
-            msg = f"max_error {max_error!r} is not a whole number of stored units; add the unit for scaled ones (0.5HU)"
+            msg = f"max_error {max_error!r} is not a whole number of stored units; for scaled ones add the unit (0.5HU)"
             raise OptionError(msg)
         return int(amount)
     slope = abs(volume.slope)

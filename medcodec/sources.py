@@ -102,10 +102,10 @@ def default_restored(source: str | os.PathLike[str] | BinaryIO, volume: Volume) 
         raise OptionError(msg)
     path = Path(source)
     known = volumes.formats.get(volume.source.format)
-    stem = path.name.removesuffix(SUFFIX)
-    if stem == path.name:
-        stem += ".restored"
-    return path.with_name(stem + ("" if known.is_folder(volume) else known.suffixes[0]))
+    name = path.name.removesuffix(SUFFIX)
+    if name == path.name:
+        name += ".restored"
+    return path.with_name(name + ("" if known.is_folder(volume) else known.suffixes[0]))
 
 
 def restorable(salvaged: Salvaged) -> Volume:

@@ -100,7 +100,8 @@ def _report(outcomes: list[Outcome], console: Console) -> None:
     )
     failed = [outcome.name for outcome in outcomes if outcome.state == "failed"]
     text = f"{len(good)} of {len(outcomes)} scans: {human_bytes(voxels)} of voxels to {human_bytes(results)}"
-    text += f", {ratio(voxels, results)} smaller; {ratio(sources, results)} against inputs of {human_bytes(sources)}"
+    text += f", {ratio(voxels, results)} smaller"
+    text += f"; {ratio(sources, results)} against inputs of {human_bytes(sources)}"
     console.result(text)
     if failed:
         console.result(f"failed: {', '.join(failed)}")

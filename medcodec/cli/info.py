@@ -91,20 +91,29 @@ def _number(value: float) -> float | str:
 
 
 def _for_people(facts: dict[str, Any]) -> str:
-    shape = " x ".join(str(size) for size in facts["shape"])
-    group = " x ".join(str(size) for size in facts["group_shape"])
-    frames = " x ".join(str(size) for size in facts["frame_shape"])
-    settings = ", ".join(f"{key}={value}" for key, value in facts["codec"]["settings"].items())
-    affine = "\n".join(
-        f"             {'  '.join(f'{value:>10.6g}' if isinstance(value, float) else value for value in row)}"
-        for row in facts["affine"][:3]
+    codec = facts["codec"]
+    settings = ", ".join(f"{key}={value}" for key, value in codec["settings"].items())
+    shape, frames, group = (
+        " x ".join(map(str, facts[key])) for key in ("shape", "frame_shape", "group_shape")
     )
-    return f"""{facts["file"]}
-  volume     {shape} {facts["dtype"]}, {human_bytes(facts["voxel_bytes"])}, from {facts["source_format"]}
-  scaling    stored x {facts["slope"]} + {facts["intercept"]}
-  affine
-{affine}
-  codec      {facts["codec"]["name"]} ({settings}), {"lossless" if facts["lossless"] else "lossy"}
-  frames     {frames} (sequences, frames, rows, columns), {facts["groups"]} groups of {group}
-  size       {human_bytes(facts["file_bytes"])}, {ratio(facts["voxel_bytes"], facts["file_bytes"])} smaller than the voxels, {facts["bits_per_voxel"]:.3f} bits per voxel
-  sha256     {facts["sha256"]} (voxels)"""
+    smaller = f"{ratio(facts['voxel_bytes'], facts['file_bytes'])} smaller than the voxels"
+    rows = [
+        (
+            "volume",
+            f"{shape} {facts['dtype']}, {human_bytes(facts['voxel_bytes'])}, from {facts['source_format']}",
+        ),
+        ("scaling", f"stored value x {facts['slope']} + {facts['intercept']}"),
+        *(("affine" if n == 0 else "", _row(row)) for n, row in enumerate(facts["affine"][:3])),
+        ("codec", f"{codec['name']} ({settings}), {'lossless' if facts['lossless'] else 'lossy'}"),
+        ("frames", f"{frames} (sequences, frames, rows, columns), {facts['groups']} groups of {group}"),
+        (
+            "size",
+            f"{human_bytes(facts['file_bytes'])}, {smaller}, {facts['bits_per_voxel']:.3f} bits per voxel",
+        ),
+        ("sha256", f"{facts['sha256']} (voxels)"),
+    ]
+    return "\n".join([facts["file"], *(f"  {name:<9}{text}" for name, text in rows)])
+
+
+def _row(values: list[Any]) -> str:
+    return " ".join(f"{value:>11.6g}" if isinstance(value, float) else f"{value:>11}" for value in values)

@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="medcodec",
-        description="Compression of medical volumes (MRI, CT): exact where it says exact, readable everywhere.",
+        description="Compression of medical volumes: exact where it says exact, readable everywhere.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         console.detail(traceback.format_exc().rstrip())
         console.error(
-            f"internal error ({type(error).__name__}: {error}); please report this, with the output of --verbose"
+            f"internal error ({type(error).__name__}: {error}); please report it with --verbose's output"
         )
         return INTERNAL
     return status

@@ -1,4 +1,4 @@
-"""``medcodec verify``: is a .medc file whole, and does it hold a certain scan?"""
+"""``medcodec verify``: whether a .medc file is whole, and holds a certain scan."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from medcodec.errors import OptionError
 from medcodec.registry import Registry
 
 codecs: Registry[type[Codec]] = Registry("codec", entry_point_group="medcodec.codecs")
+codecs.register_lazy("adaptive", "medcodec.codecs.adaptive:AdaptiveCodec")
 
 
 def make_codec(name: str, **options: Any) -> Codec:

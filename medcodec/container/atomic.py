@@ -54,7 +54,7 @@ def write_atomically(destination: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         reason = error.strerror or str(error)
-        msg = f"{destination}: cannot be written ({reason}); check the folder, its permissions and its free space"
+        msg = f"{destination}: cannot be written ({reason}); check its folder, permissions and free space"
         raise MedcodecError(msg) from error
 
 

@@ -33,7 +33,7 @@ def voxel_sha256(voxels: npt.NDArray[Any]) -> bytes:
     """
     digest = hashlib.sha256()
     if voxels.ndim < 2 or voxels.flags.f_contiguous:
-        digest.update(memoryview(little_endian(voxels).reshape(-1, order="F").view("u1")))
+        digest.update(little_endian(voxels).reshape(-1, order="F").view(np.uint8).data)
         return digest.digest()
     last = max(1, _CHUNK_BYTES * voxels.shape[-1] // max(1, voxels.nbytes))
     for start in range(0, voxels.shape[-1], last):

@@ -99,6 +99,6 @@ def choose_grid(
             box[axis] = wanted or shape[axis]
     grid = Grid.regular(shape, box)
     if len(grid) > MAX_GROUPS:
-        msg = f"{len(grid)} groups of shape {tuple(box)} are more than {MAX_GROUPS}; choose larger groups or tiles"
+        msg = f"{len(grid)} groups of shape {tuple(box)} are more than {MAX_GROUPS}; choose larger ones"
         raise OptionError(msg)
     return grid

@@ -33,7 +33,7 @@ def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
         Before any memory is taken for voxels.
     """
     if header.voxel_bytes > max_voxel_bytes(file_bytes):
-        msg = f"{place}: the header claims {header.voxel_bytes} bytes of voxels, too many for a file of {file_bytes}"
+        msg = f"{place}: {header.voxel_bytes} bytes of voxels are too many for a file of {file_bytes}"
         raise FormatError(msg)
 
 
@@ -51,7 +51,7 @@ def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str
     sizes = (RECORD_HEAD.size + length for length in trailer.lengths)
     *offsets, end = accumulate(sizes, initial=front.end)
     if end != trailer_at:
-        msg = f"{place}: the groups end at offset {end}, but the index begins at {trailer_at}; the file is damaged"
+        msg = f"{place}: the groups end at offset {end}, but the index begins at {trailer_at} (try --salvage)"
         raise FormatError(msg)
     return offsets
 
@@ -92,7 +92,7 @@ class GroupReader:
                 raise FormatError(msg)
             coded = self.file.read(head.length)
         if len(coded) != head.length or crc32c(coded) != head.coded_crc:
-            msg = f"{place}: the checksum does not match; the file is damaged (--salvage recovers the other groups)"
+            msg = f"{place}: the checksum does not match; --salvage recovers the other groups"
             raise IntegrityError(msg)
         return head, coded
 

@@ -224,11 +224,12 @@ def _pack_dtype(dtype: np.dtype[Any]) -> Any:
 def _parse_dtype(value: Any) -> np.dtype[Any]:
     if not isinstance(value, str):
         value = [(_typed(name, str, "dtype"), _typed(kind, str, "dtype")) for name, kind in value]
-    dtype = np.dtype(value)
+    dtype: np.dtype[Any] = np.dtype(value)
     if dtype.hasobject:
         msg = f"dtype is {value!r:.60}"
         raise ValueError(msg)
-    return dtype.newbyteorder("=")
+    native: np.dtype[Any] = dtype.newbyteorder("=")
+    return native
 
 
 def _pack_starts(starts: Sequence[int]) -> int | list[int]:

@@ -59,7 +59,7 @@ def greatest_error(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
 
 def _greatest_integer_error(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     greater = np.maximum(first, second)
-    # Modulo 2**64 the difference of the greater and the lesser is exact for any two integer dtypes up to 64 bits.
+    # Modulo 2**64 the difference of the greater and the lesser is exact for any two integer dtypes.
     if greater.dtype.kind == "f":
         pairs = zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
         return float(max(abs(a - b) for a, b in pairs))

@@ -121,7 +121,7 @@ class MedcFile:
     @property
     def affine(self) -> npt.NDArray[np.float64]:
         """Voxel indices to RAS millimetres, shape ``(4, 4)``."""
-        return self.info.affine.copy()
+        return np.array(self.info.affine)
 
     @property
     def slope(self) -> float:

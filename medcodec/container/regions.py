@@ -115,10 +115,8 @@ def _cuts(indices: Indices, starts: Sequence[int], size: int) -> Iterator[_Cut]:
 
 
 def _as_index(locals_: list[Indices]) -> Index4:
-    s, f, h, w = (_as_slice(local) for local in locals_)
-    if all(isinstance(part, slice) for part in (s, f, h, w)):
-        return s, f, h, w
-    s, f, h, w = np.ix_(*locals_)
+    slices: list[Any] = [_as_slice(local) for local in locals_]
+    s, f, h, w = slices if all(slices) else np.ix_(*locals_)
     return s, f, h, w
 
 

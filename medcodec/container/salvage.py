@@ -136,7 +136,7 @@ def salvage(
 
 
 def describe_box(header: Header, number: int) -> str:
-    """Return a box in words: ``frames (k) 16..31, rows (j) 0..255``, with the volume's axes in parentheses."""
+    """Return a box in words: ``frames (k) 16..31, rows (j) 0..255``, with axes of the volume in parentheses."""
     words = ("sequences", "frames", "rows", "columns")
     names = AXIS_NAMES[: len(header.shape)] + "c"
     parts = []

@@ -1,4 +1,4 @@
-"""How a volume becomes frames: which axes are sequences, frames, height and width, and how it is cut in boxes.
+"""How a volume becomes frames: which axes are sequences, frames, height and width; and cutting into boxes.
 
 Nothing is computed on the values here: everything is a permutation of axes, so that it is exact.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class FrameLayout:
 
     def __post_init__(self) -> None:
         if sorted(self.order) != list(range(len(self.shape) + 1)):
-            msg = f"the layout {self.roles} does not name each of {len(self.shape)} axes and the components once"
+            msg = f"layout {self.roles} does not name each of {len(self.shape)} axes and the components once"
             raise OptionError(msg)
 
     @property
@@ -121,7 +122,8 @@ class FrameLayout:
 
     def to_frames(self, voxels: AnyArray) -> AnyArray:
         """Return ``voxels`` as a frame array; a view where the merged axes allow it."""
-        return split_components(voxels).transpose(self.order).reshape(self.frame_shape)
+        apart = split_components(voxels).transpose(self.order)
+        return np.reshape(apart, self.frame_shape)
 
     def from_frames(self, frames: AnyArray, shape: tuple[int, ...] | None = None) -> AnyArray:
         """Return the volume of a frame array; a view where voxels have one component.
@@ -136,7 +138,8 @@ class FrameLayout:
         full = shape or self.full_shape
         apart = frames.reshape([full[axis] for axis in self.order]).transpose(np.argsort(self.order))
         if component_type(self.dtype)[1] == 1:
-            return apart[..., 0].view(self.dtype)
+            whole: AnyArray = apart[..., 0].view(self.dtype)
+            return whole
         voxels = np.empty(full[:-1], self.dtype, order="F")
         split_components(voxels)[...] = apart
         return voxels
@@ -164,7 +167,7 @@ class Grid:
                 good = starts == range(0, size, starts.step) and starts.step > 0
             else:
                 edges = [*starts, size]
-                good = edges[0] == 0 and all(a < b for a, b in zip(edges, edges[1:], strict=False))
+                good = edges[0] == 0 and all(a < b for a, b in pairwise(edges))
             if not good:
                 msg = f"the cuts {starts} do not divide an axis of {size}"
                 raise OptionError(msg)
