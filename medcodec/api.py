@@ -12,9 +12,10 @@ from medcodec import volume as volumes
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import load_codec, make_codec
 from medcodec.container.atomic import check_destination, write_atomically
+from medcodec.container.bytesource import ByteSource
 from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.header import CodecIdentity
-from medcodec.container.reader import MedcFile, open_binary
+from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
 from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
@@ -253,11 +254,8 @@ def salvage_file(
     source: str | os.PathLike[str] | BinaryIO, *, fill: float = 0, threads: int | None = None
 ) -> Salvaged:
     """Return what is whole in a damaged .medc file; see `medcodec.container.salvage.salvage`."""
-    if not isinstance(source, str | os.PathLike):
-        name = str(getattr(source, "name", "<stream>"))
-        return salvage_stream(source, name=name, resolve=resolve_codec, fill=fill, threads=threads)
-    with open_binary(Path(source)) as file:
-        return salvage_stream(file, name=str(source), resolve=resolve_codec, fill=fill, threads=threads)
+    with ByteSource(source) as file:
+        return salvage_stream(file, resolve=resolve_codec, fill=fill, threads=threads)
 
 
 def _write_restored(

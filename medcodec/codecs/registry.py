@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from medcodec.codecs.base import Codec
-from medcodec.errors import OptionError
+from medcodec.errors import FormatError, OptionError
 from medcodec.registry import Registry
 
 codecs: Registry[type[Codec]] = Registry("codec", entry_point_group="medcodec.codecs")
@@ -47,7 +47,11 @@ def load_codec(name: str, settings: dict[str, Any], model_sha256: str | None = N
     FormatError
         If the settings are malformed, or the codec has another model.
     """
-    codec = codecs.get(name).from_dict(settings)
+    try:
+        codec = codecs.get(name).from_dict(settings)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = f"codec {name!r} does not take these settings: {settings!r:.80} ({error})"
+        raise FormatError(msg) from error
     if codec.model_sha256 != model_sha256:
         msg = f"codec {name!r} has model {codec.model_sha256}, but the file was written with {model_sha256}; "
         msg += "install the version of the codec, or the model, that wrote it"

@@ -32,6 +32,11 @@ def check_destination(destination: Path, *, overwrite: bool, sources: tuple[Path
         if same_file(source, destination):
             msg = f"{destination}: this is the input itself; name another output"
             raise OptionError(msg)
+    if destination.exists() and not destination.is_file():
+        msg = (
+            f"{destination}: this is not a file and cannot be replaced; name another output, or - for a pipe"
+        )
+        raise OptionError(msg)
     if destination.exists() and not overwrite:
         msg = f"{destination}: this file exists; use --force (overwrite=True) to replace it"
         raise OptionError(msg)
@@ -50,7 +55,8 @@ def write_atomically(destination: Path) -> Iterator[BinaryIO]:
         If the file cannot be written (no such folder, no permission, disk full).
     """
     try:
-        with _temporary_beside(destination) as file:
+        # A link stays, and what it leads to is replaced.
+        with _temporary_beside(destination.resolve()) as file:
             yield file
     except OSError as error:
         reason = error.strerror or str(error)

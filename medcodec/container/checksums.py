@@ -6,14 +6,15 @@ import hashlib
 from typing import Any
 
 import google_crc32c
+import numpy as np
 import numpy.typing as npt
 
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 20
 
 
-def crc32c(data: bytes | memoryview) -> int:
+def crc32c(data: bytes) -> int:
     """Return the CRC32C (Castagnoli) of ``data``."""
-    return int(google_crc32c.value(bytes(data)))
+    return int(google_crc32c.value(data))
 
 
 def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -23,7 +24,12 @@ def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def voxel_crc(box: npt.NDArray[Any]) -> int:
     """Return the CRC32C of a decoded box: its values in C order, little-endian."""
-    return crc32c(little_endian(box).tobytes())
+    flat = np.ascontiguousarray(box).reshape(-1)
+    step = _CHUNK_BYTES // flat.itemsize
+    crc = 0
+    for start in range(0, flat.size, step):
+        crc = google_crc32c.extend(crc, little_endian(flat[start : start + step]).tobytes())
+    return int(crc)
 
 
 def voxel_sha256(voxels: npt.NDArray[Any]) -> bytes:

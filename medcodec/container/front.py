@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from medcodec.container.header import Header
+from medcodec.container.bytesource import ByteSource
+from medcodec.container.header import MAX_HEADER_BYTES, Header
 from medcodec.container.layout import MAGIC, PREFIX, SECTION_HEAD, VERSION, SectionHead, pack_section
-from medcodec.errors import FormatError
+from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.volume.model import SourceRecord
 
 
 def pack_front(header: Header, source: SourceRecord) -> bytes:
     """Return magic, version, header section and blob section."""
-    return PREFIX + pack_section(header.to_json()) + pack_section(b"".join(source.blobs.values()))
+    text = header.to_json()
+    if len(text) > MAX_HEADER_BYTES:
+        msg = f"the header would take {len(text)} bytes, more than {MAX_HEADER_BYTES}; split the scan"
+        raise UnsupportedDataError(msg)
+    return PREFIX + pack_section(text) + pack_section(b"".join(source.blobs.values()))
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Front:
         """Offset of the first group."""
         return self.blobs_at + self.blobs_head.stored_bytes
 
-    def read_source(self, file: BinaryIO, *, place: str) -> SourceRecord:
+    def read_source(self, file: ByteSource) -> SourceRecord:
         """Read and check the source's record.
 
         Raises
@@ -48,9 +52,8 @@ class Front:
         FormatError, IntegrityError
             If the blobs are damaged.
         """
-        place = f"{place}: source record"
-        file.seek(self.blobs_at)
-        data = self.blobs_head.unpack(file.read(self.blobs_head.stored_bytes), place=place)
+        place = f"{file.name}: source record"
+        data = self.blobs_head.unpack(file.read(self.blobs_at, self.blobs_head.stored_bytes), place=place)
         if sum(self.header.blobs.values()) != len(data):
             msg = f"{place}: its parts do not have the size that the header says"
             raise FormatError(msg)
@@ -59,7 +62,7 @@ class Front:
         return SourceRecord(self.header.source_format, dict(self.header.source_meta), blobs)
 
 
-def read_front(file: BinaryIO, file_bytes: int, *, place: str) -> Front:
+def read_front(file: ByteSource) -> Front:
     """Read the front of a file, from its beginning.
 
     Raises
@@ -67,26 +70,29 @@ def read_front(file: BinaryIO, file_bytes: int, *, place: str) -> Front:
     FormatError, IntegrityError
         If it is not a .medc file, of another version, truncated or damaged.
     """
-    file.seek(0)
-    prefix = file.read(len(PREFIX))
+    prefix = file.read(0, len(PREFIX))
     if prefix[: len(MAGIC)] != MAGIC:
-        msg = f"{place}: this is not a .medc file (it begins with {prefix[:8]!r})"
+        msg = f"{file.name}: this is not a .medc file (it begins with {prefix[:8]!r})"
         raise FormatError(msg)
     if prefix != PREFIX:
         found = prefix[len(MAGIC) :].hex() or "nothing"
-        msg = f"{place}: format version {found} cannot be read, only {VERSION}; a newer medcodec may read it"
+        msg = f"{file.name}: format version {found} cannot be read, only {VERSION}; get a newer medcodec"
         raise FormatError(msg)
-    head = SectionHead.parse(file.read(SECTION_HEAD.size), place=f"{place}: header")
-    _check_fits(head, file.tell(), file_bytes, place=f"{place}: header")
+    place = f"{file.name}: header"
+    head, header_at = _read_head(file, len(PREFIX), place=place)
     header = Header.from_json(
-        head.unpack(file.read(head.stored_bytes), place=f"{place}: header"), place=place
+        head.unpack(file.read(header_at, head.stored_bytes), place=place), place=file.name
     )
-    blobs_head = SectionHead.parse(file.read(SECTION_HEAD.size), place=f"{place}: source record")
-    _check_fits(blobs_head, file.tell(), file_bytes, place=f"{place}: source record")
-    return Front(header, blobs_head, file.tell())
+    blobs_head, blobs_at = _read_head(
+        file, header_at + head.stored_bytes, place=f"{file.name}: source record"
+    )
+    return Front(header, blobs_head, blobs_at)
 
 
-def _check_fits(head: SectionHead, offset: int, file_bytes: int, *, place: str) -> None:
-    if offset + head.stored_bytes > file_bytes:
+def _read_head(file: ByteSource, offset: int, *, place: str) -> tuple[SectionHead, int]:
+    head = SectionHead.parse(file.read(offset, SECTION_HEAD.size), place=place)
+    body_at = offset + SECTION_HEAD.size
+    if body_at + head.stored_bytes > file.size:
         msg = f"{place}: it claims {head.stored_bytes} bytes, more than the file has; the file was truncated"
         raise FormatError(msg)
+    return head, body_at

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.base import Codec
+from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import crc32c, voxel_crc
 from medcodec.container.front import Front
 from medcodec.container.header import Header
@@ -60,11 +60,9 @@ def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str
 class GroupReader:
     """Read and decode groups of an open file, from any thread."""
 
-    file: BinaryIO
-    lock: threading.Lock
+    file: ByteSource
     header: Header
     codec: Codec
-    place: str
 
     def read_coded(self, number: int, offset: int, length: int | None = None) -> tuple[RecordHead, bytes]:
         """Return the head and the coded bytes of the record at ``offset``, both checked.
@@ -83,14 +81,12 @@ class GroupReader:
         FormatError, IntegrityError
             If another record, a damaged one or none is there.
         """
-        place = f"{self.place}: group {number} at offset {offset}"
-        with self.lock:
-            self.file.seek(offset)
-            head = RecordHead.parse(self.file.read(RECORD_HEAD.size), place=place)
-            if head.number != number or length not in {None, head.length}:
-                msg = f"{place}: this is group {head.number} of {head.length} bytes; the index does not match"
-                raise FormatError(msg)
-            coded = self.file.read(head.length)
+        place = self._place(number, offset)
+        head = RecordHead.parse(self.file.read(offset, RECORD_HEAD.size), place=place)
+        if head.number != number or length not in {None, head.length}:
+            msg = f"{place}: this is group {head.number} of {head.length} bytes; the index does not match"
+            raise FormatError(msg)
+        coded = self.file.read(offset + RECORD_HEAD.size, head.length)
         if len(coded) != head.length or crc32c(coded) != head.coded_crc:
             msg = f"{place}: the checksum does not match; --salvage recovers the other groups"
             raise IntegrityError(msg)
@@ -105,7 +101,7 @@ class GroupReader:
             If its record or its coded bytes are damaged.
         """
         head, coded = self.read_coded(number, offset, length)
-        place = f"{self.place}: group {number} at offset {offset}"
+        place = self._place(number, offset)
         shape = box_shape(self.header.grid.box(number))
         try:
             box = decode_checked(self.codec, coded, shape, self.header.layout.frame_dtype)
@@ -118,25 +114,22 @@ class GroupReader:
             raise IntegrityError(msg)
         return np.ascontiguousarray(box)
 
+    def _place(self, number: int, offset: int) -> str:
+        return f"{self.file.name}: group {number} at offset {offset}"
 
-def find_records(file: BinaryIO, start: int, file_bytes: int, groups: int) -> Iterator[tuple[int, int]]:
+
+def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:
     """Yield ``(number, offset)`` of every record whose head is whole, wherever it is: for salvage.
 
     Parameters
     ----------
     file
         The damaged file.
-    start
-        Where to begin looking.
-    file_bytes
-        Size of the file.
     groups
         How many groups there are; other numbers are ignored.
     """
-    offset = start
-    while offset < file_bytes:
-        file.seek(offset)
-        chunk = file.read(_SCAN_BYTES + RECORD_HEAD.size)
+    for offset in range(0, file.size, _SCAN_BYTES):
+        chunk = file.read(offset, _SCAN_BYTES + RECORD_HEAD.size)
         at = chunk.find(RECORD_MARK)
         while 0 <= at < _SCAN_BYTES:
             try:
@@ -147,4 +140,3 @@ def find_records(file: BinaryIO, start: int, file_bytes: int, groups: int) -> It
             if head.number < groups:
                 yield head.number, offset + at
             at = chunk.find(RECORD_MARK, at + 1)
-        offset += _SCAN_BYTES

@@ -26,8 +26,8 @@ _LZMA_FILTERS: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 
 
 # A section may grow by this factor and a constant when it is unpacked; deflate never exceeds 1032.
 _SECTION_GROWTH, _SECTION_FREE = 2048, 1 << 16
-# The decoded voxels of a file of n bytes may take at most 1 GiB + 16384 n bytes.
-_VOXEL_GROWTH, _VOXEL_FREE = 1 << 14, 1 << 30
+# The decoded voxels of a file of n bytes may take at most 64 MiB + 16384 n bytes.
+_VOXEL_GROWTH, _VOXEL_FREE = 1 << 14, 1 << 26
 
 
 def max_voxel_bytes(file_bytes: int) -> int:

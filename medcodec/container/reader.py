@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -13,28 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.base import Codec
+from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
-from medcodec.container.front import read_front
+from medcodec.container.front import Front, read_front
 from medcodec.container.groups import GroupReader, check_voxel_bytes, group_offsets
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
-from medcodec.container.parallel import ordered_map
+from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.container.regions import Part, Region, select
-from medcodec.container.trailer import read_trailer
+from medcodec.container.trailer import Trailer, read_trailer
 from medcodec.errors import MedcodecError
 from medcodec.volume.model import SourceRecord
 
 AnyArray = npt.NDArray[Any]
 Resolve = Callable[[CodecIdentity], Codec]
-
-
-def open_binary(path: Path) -> BinaryIO:
-    """Open a file for reading; what the system refuses becomes a `MedcodecError`."""
-    try:
-        return path.open("rb")
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror or error})"
-        raise MedcodecError(msg) from error
 
 
 class MedcFile:
@@ -70,28 +60,20 @@ class MedcFile:
     ) -> None:
         self._threads = threads
         self._cache = GroupCache(cache_bytes)
-        self._owned = isinstance(path, str | os.PathLike)
-        self._file = open_binary(Path(path)) if isinstance(path, str | os.PathLike) else path
-        self.name = str(path) if self._owned else str(getattr(path, "name", "<stream>"))
+        self._file = ByteSource(path)
+        self.name = self._file.name
         try:
-            self._read_structure(resolve)
+            self._front, self._trailer, self._offsets = read_structure(self._file)
+            codec = _named(self.name, resolve, self.info.codec)
         except BaseException:
             self.close()
             raise
+        self._groups = GroupReader(self._file, self.info, codec)
 
-    def _read_structure(self, resolve: Resolve) -> None:
-        place = self.name
-        self.file_bytes = self._file.seek(0, os.SEEK_END)
-        self._front = read_front(self._file, self.file_bytes, place=place)
-        check_voxel_bytes(self.info, self.file_bytes, place=place)
-        self._trailer, trailer_at = read_trailer(self._file, self.file_bytes, place=place)
-        self._offsets = group_offsets(self._front, self._trailer, trailer_at, place=place)
-        try:
-            codec = resolve(self.info.codec)
-        except MedcodecError as error:
-            msg = f"{place}: {error}"
-            raise type(error)(msg) from error
-        self._groups = GroupReader(self._file, threading.Lock(), self.info, codec, place)
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return self._file.size
 
     @property
     def info(self) -> Header:
@@ -145,8 +127,7 @@ class MedcFile:
 
     def read_source(self) -> SourceRecord:
         """Return what is needed to write the source file again."""
-        with self._groups.lock:
-            return self._front.read_source(self._file, place=self.name)
+        return self._front.read_source(self._file)
 
     def check_coded(self) -> None:
         """Check every group's coded bytes against its checksum, without decoding.
@@ -194,18 +175,20 @@ class MedcFile:
 
     def close(self) -> None:
         """Close the file; nothing can be read after that."""
-        if self._owned:
-            self._file.close()
+        self._file.close()
         self._cache.clear()
 
     def _read(self, ranges: tuple[range, ...]) -> AnyArray:
         region = Region(self.info.layout, ranges)
         frames = np.empty(region.frame_shape, self.info.layout.frame_dtype)
 
+        parts = list(select(self.info.grid, region))
+        threads = min(self._threads or default_threads(), len(parts))
+
         def place(part: Part) -> None:
             frames[part.target] = self._group(part)[part.local]
 
-        for _ in ordered_map(place, select(self.info.grid, region), threads=self._threads):
+        for _ in ordered_map(place, parts, threads=threads):
             pass
         return region.to_volume(frames)
 
@@ -218,3 +201,32 @@ class MedcFile:
             if not part.whole:
                 self._cache.put(part.number, box)
         return box
+
+
+def read_structure(file: ByteSource) -> tuple[Front, Trailer, list[int]]:
+    """Read everything of a file but its groups, and check that it fits together.
+
+    Returns
+    -------
+    front : Front
+    trailer : Trailer
+    offsets : list of int
+        Where each group's record begins.
+
+    Raises
+    ------
+    FormatError, IntegrityError
+        If it does not.
+    """
+    front = read_front(file)
+    check_voxel_bytes(front.header, file.size, place=file.name)
+    trailer, trailer_at = read_trailer(file)
+    return front, trailer, group_offsets(front, trailer, trailer_at, place=file.name)
+
+
+def _named(name: str, resolve: Resolve, identity: CodecIdentity) -> Codec:
+    try:
+        return resolve(identity)
+    except MedcodecError as error:
+        msg = f"{name}: {error}"
+        raise type(error)(msg) from error

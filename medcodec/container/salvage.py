@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from medcodec.codecs.base import Codec
+from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import voxel_sha256
 from medcodec.container.front import Front, read_front
 from medcodec.container.groups import GroupReader, check_voxel_bytes, find_records
@@ -70,9 +68,8 @@ class Salvaged:
 
 
 def salvage(
-    file: BinaryIO,
+    file: ByteSource,
     *,
-    name: str,
     resolve: Callable[[CodecIdentity], Codec],
     fill: float = 0,
     threads: int | None = None,
@@ -85,9 +82,7 @@ def salvage(
     Parameters
     ----------
     file
-        Seekable; the damaged file.
-    name
-        For messages.
+        The damaged file.
     resolve
         Makes the codec from its identity.
     fill
@@ -103,16 +98,14 @@ def salvage(
         If ``fill`` is not a value of the volume's dtype.
     """
     notes: list[str] = []
-    file_bytes = file.seek(0, os.SEEK_END)
-    trailer = _try_trailer(file, file_bytes, name, notes)
-    front, source = _best_front(file, file_bytes, name, trailer, notes)
+    trailer = _try_trailer(file, notes)
+    front, source = _best_front(file, trailer, notes)
     header = front.header
-    check_voxel_bytes(header, file_bytes, place=name)
-    reader = GroupReader(file, threading.Lock(), header, resolve(header.codec), name)
+    check_voxel_bytes(header, file.size, place=file.name)
+    reader = GroupReader(file, header, resolve(header.codec))
     offsets: dict[int, list[int]] = {}
-    for number, offset in find_records(file, 0, file_bytes, len(header.grid)):
+    for number, offset in find_records(file, len(header.grid)):
         offsets.setdefault(number, []).append(offset)
-
     frames = _filled(header, fill)
 
     def recover(number: int) -> LostGroup | None:
@@ -126,7 +119,8 @@ def salvage(
                 return None
         return LostGroup(number, reason)
 
-    lost = tuple(loss for loss in ordered_map(recover, range(len(header.grid)), threads=threads) if loss)
+    numbers = range(len(header.grid))
+    lost = tuple(loss for loss in ordered_map(recover, numbers, threads=threads) if loss)
     voxels = header.layout.from_frames(frames)
     if trailer and not lost and voxel_sha256(voxels) != trailer.sha256:
         notes.append("every group is whole, but the SHA-256 of the voxels does not match")
@@ -136,7 +130,7 @@ def salvage(
 
 
 def describe_box(header: Header, number: int) -> str:
-    """Return a box in words: ``frames (k) 16..31, rows (j) 0..255``, with axes of the volume in parentheses."""
+    """Return a box in words: ``frames (k) 16..31, rows (j) 0..255``, its axes in parentheses."""
     words = ("sequences", "frames", "rows", "columns")
     names = AXIS_NAMES[: len(header.shape)] + "c"
     parts = []
@@ -149,29 +143,32 @@ def describe_box(header: Header, number: int) -> str:
     return ", ".join(parts) or "the only voxel"
 
 
-def _try_trailer(file: BinaryIO, file_bytes: int, name: str, notes: list[str]) -> Trailer | None:
+def _try_trailer(file: ByteSource, notes: list[str]) -> Trailer | None:
     try:
-        return read_trailer(file, file_bytes, place=name)[0]
+        return read_trailer(file)[0]
     except MedcodecError as error:
         notes.append(str(error))
         return None
 
 
 def _best_front(
-    file: BinaryIO, file_bytes: int, name: str, trailer: Trailer | None, notes: list[str]
+    file: ByteSource, trailer: Trailer | None, notes: list[str]
 ) -> tuple[Front, SourceRecord | None]:
-    copies: list[tuple[BinaryIO, int]] = [(file, file_bytes)]
+    copies = [file]
     if trailer and trailer.front:
-        copies.append((io.BytesIO(trailer.front), len(trailer.front)))
+        copies.append(ByteSource(trailer.front, name=f"{file.name} (second header)"))
     fallback: Front | None = None
     failures: list[MedcodecError] = []
-    for stream, size in copies:
+    for copy in copies:
         try:
-            front = read_front(stream, size, place=name)
+            front = read_front(copy)
             fallback = fallback or front
-            return front, front.read_source(stream, place=name)
+            source = front.read_source(copy)
         except MedcodecError as error:
             failures.append(error)
+        else:
+            notes += [str(error) for error in failures]
+            return front, source
     if fallback is None:
         raise failures[0]
     notes += [str(error) for error in failures]

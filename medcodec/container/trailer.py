@@ -6,8 +6,8 @@ import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
+from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import crc32c
 from medcodec.container.layout import U32_MAX, needed_file_bytes
 from medcodec.errors import FormatError, IntegrityError
@@ -50,7 +50,7 @@ class Trailer:
         return body + _TAIL.pack(crc32c(body), size + padding, END)
 
 
-def read_trailer(file: BinaryIO, file_bytes: int, *, place: str) -> tuple[Trailer, int]:
+def read_trailer(file: ByteSource) -> tuple[Trailer, int]:
     """Read the trailer from the end of a file.
 
     Returns
@@ -64,26 +64,23 @@ def read_trailer(file: BinaryIO, file_bytes: int, *, place: str) -> tuple[Traile
     FormatError, IntegrityError
         If the file does not end in a valid trailer.
     """
-    file.seek(max(0, file_bytes - _TAIL.size))
-    tail = file.read(_TAIL.size)
+    tail = file.read(max(0, file.size - _TAIL.size), _TAIL.size)
     if len(tail) < _TAIL.size or tail[-4:] != END:
-        msg = f"{place}: the file does not end as it should; it was truncated (try --salvage)"
+        msg = f"{file.name}: the file does not end as it should; it was truncated (try --salvage)"
         raise FormatError(msg)
     crc, size, _ = _TAIL.unpack(tail)
-    if not _FIXED_BYTES <= size <= file_bytes:
-        msg = (
-            f"{place}: the end of the file claims {size} bytes of index; the file is damaged (try --salvage)"
-        )
+    if not _FIXED_BYTES <= size <= file.size:
+        msg = f"{file.name}: the end of the file claims {size} bytes of index; it is damaged (try --salvage)"
         raise FormatError(msg)
-    file.seek(file_bytes - size)
-    body = file.read(size - _TAIL.size)
+    body = file.read(file.size - size, size - _TAIL.size)
     if crc32c(body) != crc:
-        msg = f"{place}: the index at the end is damaged (try --salvage)"
+        msg = f"{file.name}: the index at the end is damaged (try --salvage)"
         raise IntegrityError(msg)
     mark, count, front_bytes, padding, sha256 = _HEAD.unpack_from(body)
-    if mark != MARK or size != _FIXED_BYTES + 4 * count + front_bytes + padding:
-        msg = f"{place}: the index at the end is not valid"
-        raise FormatError(msg)
     front_at = _HEAD.size + 4 * count
+    padding_at = front_at + front_bytes
+    if mark != MARK or size != _FIXED_BYTES + 4 * count + front_bytes + padding or any(body[padding_at:]):
+        msg = f"{file.name}: the index at the end is not valid"
+        raise FormatError(msg)
     lengths = struct.unpack_from(f"<{count}I", body, _HEAD.size)
-    return Trailer(lengths, sha256, body[front_at : front_at + front_bytes]), file_bytes - size
+    return Trailer(lengths, sha256, body[front_at:padding_at]), file.size - size
