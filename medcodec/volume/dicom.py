@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Dicom(Format):
 
     def is_folder(self, volume: Volume) -> bool:
         """Tell whether there were several files."""
-        return volume.source.meta.get("files", 1) != 1
+        return bool(volume.source.meta.get("files", 1) != 1)
 
     def restore(self, volume: Volume, name: str) -> Iterator[RestoredFile]:
         """Yield the files; a single one under ``name``, several under their own names."""
@@ -105,7 +105,7 @@ def _in_stack_order(
     owner = np.repeat(np.arange(len(files)), [len(file.frames) for file in files])
     seen = list(dict.fromkeys(int(owner[index]) for index in order))
     starts = [0, *accumulate(len(files[index].frames) for index in seen)]
-    shift = {index: start for index, start in zip(seen, starts, strict=False)}
+    shift = dict(zip(seen, starts, strict=False))
     old_start = [0, *accumulate(len(file.frames) for file in files)]
     moved = [shift[int(owner[index])] + index - old_start[int(owner[index])] for index in order]
     return [files[index] for index in seen], [names[index] for index in seen], moved
@@ -138,7 +138,7 @@ def _stacked(words: npt.NDArray[Any], stack: Stack) -> npt.NDArray[Any]:
     times = () if stack.times is None else (stack.times,)
     apart = words.reshape(*times, stack.slices, *words.shape[1:])
     spatial = len(times) + 3
-    return apart.transpose(*range(spatial - 1, -1, -1), *range(spatial, apart.ndim))
+    return np.transpose(apart, (*range(spatial - 1, -1, -1), *range(spatial, apart.ndim)))
 
 
 def _unstacked(volume: Volume, order: list[int] | None) -> npt.NDArray[Any]:
@@ -150,8 +150,8 @@ def _unstacked(volume: Volume, order: list[int] | None) -> npt.NDArray[Any]:
     if axes not in (3, 4):
         msg = f"the record of the DICOM source does not fit voxels of shape {volume.voxels.shape}"
         raise FormatError(msg)
-    apart = volume.voxels.transpose(*range(axes - 1, -1, -1), *range(axes, volume.voxels.ndim))
-    words = apart.reshape(-1, *apart.shape[axes - 2 :])
+    apart = np.transpose(volume.voxels, (*range(axes - 1, -1, -1), *range(axes, volume.voxels.ndim)))
+    words: npt.NDArray[Any] = apart.reshape(-1, *apart.shape[axes - 2 :])
     if order is None:
         return words
     if sorted(order) != list(range(len(words))):
@@ -159,7 +159,7 @@ def _unstacked(volume: Volume, order: list[int] | None) -> npt.NDArray[Any]:
         raise FormatError(msg)
     inverse = np.empty(len(order), np.intp)
     inverse[np.array(order)] = np.arange(len(order))
-    return words[inverse]
+    return np.take(words, inverse, axis=0)
 
 
 def _record(source: SourceRecord) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _pieces(whole: bytes, lengths: list[int]) -> list[bytes]:
     if any(length < 0 for length in lengths) or ends[-1] != len(whole):
         msg = "the record of the DICOM source is damaged: lengths do not add up"
         raise FormatError(msg)
-    return [whole[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [whole[start:end] for start, end in pairwise(ends)]
 
 
 formats.register(Dicom.name)(Dicom())

@@ -105,12 +105,17 @@ def native_file(dataset: Any, place: str) -> bytes:
     """
     from pydicom.uid import ExplicitVRLittleEndian  # noqa: PLC0415
 
+    pixel_keyword(dataset, place)
     if dataset.file_meta.TransferSyntaxUID == _DEFLATED:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     else:
-        pixel_keyword(dataset, place)
         _check_decoder(dataset.file_meta.TransferSyntaxUID, place)
         dataset.decompress(as_rgb=False, generate_instance_uid=False)
+        if dataset.PhotometricInterpretation == "YBR_FULL_422":
+            dataset.PhotometricInterpretation = "YBR_FULL"  # decoders give every pixel its own colour
+    for tag in list(dataset.keys()):
+        if dataset.get_item(tag).VR is None:
+            dataset[tag]  # looks the value representation up, which implicit files leave out
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=False)
     return file.getvalue()
@@ -118,11 +123,13 @@ def native_file(dataset: Any, place: str) -> bytes:
 
 def _is_compressed(dataset: Any) -> bool:
     uid = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
-    return bool(uid is not None and uid.is_transfer_syntax and not uid.is_private and uid.is_compressed)
+    if uid is None or not uid.is_transfer_syntax or uid.is_private:
+        return False
+    return bool(uid.is_compressed or uid.is_deflated)
 
 
 def _check_decoder(uid: Any, place: str) -> None:
-    from pydicom.pixels import get_decoder  # noqa: PLC0415
+    from pydicom.pixels import get_decoder  # type: ignore[attr-defined]  # noqa: PLC0415
 
     try:
         decoder = get_decoder(uid)

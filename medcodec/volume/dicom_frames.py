@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.volume.dicom_values import first_item, floats, integer, value_of
 from medcodec.volume.geometry import affine_from_axes
 
 _SAME_PLACE_MM = 0.01
@@ -63,9 +64,9 @@ class Stack:
 
 def read_frames(dataset: Any, count: int) -> list[Frame]:
     """Return the geometry of the ``count`` frames of a pydicom data set."""
-    shared = _first(dataset.get("SharedFunctionalGroupsSequence"))
-    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
-    instance = _integer(dataset.get("InstanceNumber"))
+    shared = first_item(dataset, "SharedFunctionalGroupsSequence")
+    own = list(value_of(dataset, "PerFrameFunctionalGroupsSequence") or [])
+    instance = integer(value_of(dataset, "InstanceNumber"))
     frames = []
     for index in range(count):
         groups = [own[index] if index < len(own) else None, shared]
@@ -109,27 +110,27 @@ def common_scaling(frames: Sequence[Frame]) -> tuple[float, float] | None:
 def _frame(dataset: Any, groups: list[Any], instance: int, *, single: bool) -> Frame:
     def look(sequence: str, keyword: str) -> Any:
         for group in groups:
-            item = _first(group.get(sequence)) if group is not None else None
+            item = first_item(group, sequence) if group is not None else None
             if item is not None and keyword in item:
-                return item.get(keyword)
+                return value_of(item, keyword)
         return None
 
     def either(sequence: str, keyword: str) -> Any:
         found = look(sequence, keyword)
-        return dataset.get(keyword) if found is None else found
+        return value_of(dataset, keyword) if found is None else found
 
     position = look("PlanePositionSequence", "ImagePositionPatient")
     if position is None and single:
-        position = dataset.get("ImagePositionPatient")
-    pixels = _floats(either("PixelMeasuresSequence", "PixelSpacing"), 2) or (1.0, 1.0)
-    between = _floats([either("PixelMeasuresSequence", "SpacingBetweenSlices")], 1)
-    thickness = _floats([either("PixelMeasuresSequence", "SliceThickness")], 1)
-    slope = _floats([either("PixelValueTransformationSequence", "RescaleSlope")], 1) or (1.0,)
-    intercept = _floats([either("PixelValueTransformationSequence", "RescaleIntercept")], 1) or (0.0,)
+        position = value_of(dataset, "ImagePositionPatient")
+    pixels = floats(either("PixelMeasuresSequence", "PixelSpacing"), 2) or (1.0, 1.0)
+    between = floats([either("PixelMeasuresSequence", "SpacingBetweenSlices")], 1)
+    thickness = floats([either("PixelMeasuresSequence", "SliceThickness")], 1)
+    slope = floats([either("PixelValueTransformationSequence", "RescaleSlope")], 1) or (1.0,)
+    intercept = floats([either("PixelValueTransformationSequence", "RescaleIntercept")], 1) or (0.0,)
     usable = slope[0] != 0
     return Frame(
-        orientation=_floats(either("PlaneOrientationSequence", "ImageOrientationPatient"), 6),
-        position=_floats(position, 3),
+        orientation=floats(either("PlaneOrientationSequence", "ImageOrientationPatient"), 6),
+        position=floats(position, 3),
         spacing=(pixels[0], pixels[1], abs((between or thickness or (1.0,))[0]) or 1.0),
         slope=slope[0] if usable else 1.0,
         intercept=intercept[0] if usable else 0.0,
@@ -165,23 +166,3 @@ def _affine(column: Sequence[Frame]) -> npt.NDArray[np.float64]:
         step = np.cross(orientation[:3], orientation[3:]) * slices
     axes = [orientation[:3] * columns, orientation[3:] * rows, step]
     return affine_from_axes([axis.tolist() for axis in axes], start.tolist())
-
-
-def _first(sequence: Any) -> Any:
-    return sequence[0] if sequence else None
-
-
-def _floats(values: Any, count: int) -> tuple[float, ...] | None:
-    """Return ``count`` finite floats, or None if the attribute is absent, empty or odd."""
-    try:
-        numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
-
-
-def _integer(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return 0

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.errors import FormatError, UnsupportedDataError
+from medcodec.volume.dicom_values import integer, value_of
 from medcodec.volume.raw import RGB, take_voxels
 from medcodec.volume.streams import Buffer
 
@@ -74,6 +75,9 @@ class PixelLayout:
 def pixel_keyword(dataset: Any, place: str) -> str:
     """Return which of the pixel data elements a data set has."""
     found = next((keyword for keyword in _KEYWORDS if keyword in dataset), None)
+    if found is None and "Rows" in dataset and "BitsAllocated" in dataset:
+        msg = f"{place}: describes an image, but has no pixel data; it is cut short or damaged"
+        raise FormatError(msg)
     if found is None:
         msg = f"{place}: a DICOM file without pixel data; only images can be compressed"
         raise UnsupportedDataError(msg)
@@ -93,7 +97,8 @@ def describe_pixels(dataset: Any, place: str, *, little_endian: bool, word_vr: b
         The pixel data have the value representation OW.
     """
     keyword = pixel_keyword(dataset, place)
-    frames, samples = int(dataset.get("NumberOfFrames") or 1), int(dataset.get("SamplesPerPixel") or 1)
+    frames = integer(value_of(dataset, "NumberOfFrames")) or 1
+    samples = integer(value_of(dataset, "SamplesPerPixel")) or 1
     rows, columns = _size(dataset, "Rows", place), _size(dataset, "Columns", place)
     allocated = _size(dataset, "BitsAllocated", place) if keyword == "PixelData" else 0
     planar = samples > 1 and int(dataset.get("PlanarConfiguration") or 0) == 1

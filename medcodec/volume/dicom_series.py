@@ -9,6 +9,7 @@ from typing import Any
 
 from medcodec.errors import MedcodecError
 from medcodec.volume.dicom_file import parse_dataset
+from medcodec.volume.dicom_values import floats, integer, value_of
 from medcodec.volume.formats import Group
 from medcodec.volume.guard import guarded
 from medcodec.volume.streams import read_payload
@@ -68,20 +69,17 @@ def _key(dataset: Any, path: Path) -> tuple[Any, ...] | None:
     if dataset.get("SeriesInstanceUID") is None:
         same[0] = str(path)
     halved = str(dataset.get("PhotometricInterpretation")) == "YBR_FULL_422"
-    return (*same, halved, _direction(dataset.get("ImageOrientationPatient")))
+    return (*same, halved, _direction(value_of(dataset, "ImageOrientationPatient")))
 
 
 def _direction(orientation: Any) -> tuple[float, ...]:
-    try:
-        return tuple(round(float(value), _DIRECTION_DIGITS) + 0.0 for value in orientation or ())
-    except (TypeError, ValueError):
-        return ()
+    return tuple(round(value, _DIRECTION_DIGITS) + 0.0 for value in floats(orientation, 6) or ())
 
 
 def _title(dataset: Any) -> str:
-    number = dataset.get("SeriesNumber")
-    parts = [f"{int(number):03d}" if number is not None else "", str(dataset.get("SeriesDescription") or "")]
-    text = "_".join(part for part in parts if part) or str(dataset.get("Modality") or "series")
+    number = integer(value_of(dataset, "SeriesNumber"))
+    parts = [f"{number:03d}" if number else "", str(value_of(dataset, "SeriesDescription") or "")]
+    text = "_".join(part for part in parts if part) or str(value_of(dataset, "Modality") or "series")
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_.") or "series"
 
 
