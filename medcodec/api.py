@@ -20,17 +20,19 @@ from medcodec.container.restore import read_volume
 from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
 from medcodec.container.writer import Progress, Written, write_stream
+from medcodec.convert import for_destination
 from medcodec.errors import OptionError
 from medcodec.options import stored_max_error
 from medcodec.sources import (
     Source,
     default_destination,
     default_restored,
-    input_files,
+    found,
     restorable,
     source_bytes,
     to_volume,
 )
+from medcodec.volume import ScanSource
 from medcodec.volume.model import Volume
 
 
@@ -121,9 +123,10 @@ def compress(
         The text names the file, the place and the way out; nothing is left of the destination.
     """
     began = time.perf_counter()
-    inputs = input_files(source)
     if destination is None:
         destination = default_destination(source)
+    source = found(source)
+    inputs = source.paths if isinstance(source, ScanSource) else ()
     if isinstance(destination, str | os.PathLike):
         destination = Path(destination)
         check_destination(destination, overwrite=overwrite, sources=inputs)
@@ -275,7 +278,7 @@ def _write_restored(
     destination = Path(destination)
     inputs = (Path(source),) if isinstance(source, str | os.PathLike) else ()
     check_destination(destination, overwrite=True, sources=inputs)
-    return tuple(volumes.write(volume, destination, overwrite=overwrite))
+    return tuple(volumes.write(for_destination(volume, destination), destination, overwrite=overwrite))
 
 
 def _check_written(written: BinaryIO) -> None:

@@ -52,8 +52,6 @@ def to_volume(source: Source) -> Volume:
         return source.read()
     if isinstance(source, np.ndarray):
         return volumes.from_array(source)
-    if isinstance(source, str | os.PathLike):
-        return volumes.read(Path(source))
     if hasattr(source, "to_bytes") and hasattr(source, "dataobj"):
         return _from_nibabel(source)
     msg = f"cannot compress a {type(source).__name__}; give a path, an array, a Volume or a nibabel image"
@@ -70,13 +68,21 @@ def _from_nibabel(image: Any) -> Volume:
     return volumes.read_bytes(image.to_bytes(), place=str(path or "nibabel image"))
 
 
-def input_files(source: Source) -> tuple[Path, ...]:
-    """Return the files that a source is read from."""
-    if isinstance(source, ScanSource):
-        return source.paths
+def found(source: Source) -> Source:
+    """Return the one scan that a path leads to; anything else as it is.
+
+    Raises
+    ------
+    MedcodecError
+        If there is no scan, or several.
+    """
     if not isinstance(source, str | os.PathLike):
-        return ()
-    return tuple(path for scan in volumes.find_scans(Path(source)) for path in scan.paths)
+        return source
+    scans = volumes.find_scans(Path(source))
+    if len(scans) > 1:
+        msg = f"{os.fspath(source)}: holds {len(scans)} scans; compress the folder into a folder, or name one scan"
+        raise OptionError(msg)
+    return scans[0]
 
 
 def source_bytes(source: Any) -> int:
@@ -87,7 +93,7 @@ def source_bytes(source: Any) -> int:
 
 
 def default_destination(source: Source) -> Path:
-    """Return ``scan.medc`` for ``scan.nii.gz``."""
+    """Return ``scan.medc`` for ``scan.nii.gz``, and ``folder.medc`` for a DICOM series in a folder."""
     if not isinstance(source, str | os.PathLike):
         msg = "name a destination for data in memory"
         raise OptionError(msg)

@@ -17,6 +17,7 @@ from medcodec.container.front import Front, read_front
 from medcodec.container.groups import GroupReader, check_voxel_bytes, group_offsets
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
+from medcodec.container.nibabel_header import nibabel_header
 from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.container.regions import Part, Region, select
 from medcodec.container.trailer import Trailer, read_trailer
@@ -114,6 +115,11 @@ class MedcFile:
     def intercept(self) -> float:
         """Scaled value = stored value * slope + intercept."""
         return self.info.intercept
+
+    @property
+    def header(self) -> Any:
+        """A nibabel header: that of the source if it was a NIfTI file, one made for the volume otherwise."""
+        return nibabel_header(self.info, self.read_source())
 
     @property
     def sha256(self) -> bytes:

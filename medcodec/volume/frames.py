@@ -31,8 +31,8 @@ def component_type(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
     Parameters
     ----------
     dtype
-        Dtype of a volume: integer, float, bool, complex, extended float, or a packed structure whose
-        fields share one integer or float dtype (RGB, RGBA).
+        Dtype of a volume: integer, float, bool, complex, or a packed structure whose fields share one
+        integer or float dtype (RGB, RGBA).
 
     Raises
     ------
@@ -46,12 +46,9 @@ def component_type(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
             return base.newbyteorder("="), len(dtype.names)
     elif dtype.kind == "b":
         return np.dtype("u1"), 1
-    elif dtype.kind in "fc" and dtype.itemsize in {16, 32} and dtype.str[1:] != "c16":
-        # Extended floats differ between machines; as pairs of 64-bit words their bytes stay exact.
-        return np.dtype("u8"), dtype.itemsize // 8
-    elif dtype.kind == "c":
+    elif dtype.kind == "c" and dtype.itemsize <= 16:
         return np.dtype(f"f{dtype.itemsize // 2}"), 2
-    elif dtype.kind in "iuf":
+    elif dtype.kind in "iuf" and dtype.itemsize <= 8:
         return dtype.newbyteorder("="), 1
     msg = f"voxels of dtype {dtype} are not supported: integer, float, complex and RGB(A) voxels are"
     raise UnsupportedDataError(msg)
@@ -62,8 +59,6 @@ def split_components(voxels: AnyArray) -> AnyArray:
     base, count = component_type(voxels.dtype)
     if voxels.dtype.names is not None:
         first = voxels[voxels.dtype.names[0]]
-    elif base == np.dtype("u8") and voxels.dtype.kind in "fc":
-        first = voxels.view([(f"w{n}", "u8") for n in range(count)])["w0"]
     else:
         first = voxels.real if voxels.dtype.kind == "c" else voxels.view(base)
     return np.lib.stride_tricks.as_strided(first, (*voxels.shape, count), (*voxels.strides, base.itemsize))
