@@ -54,7 +54,9 @@ class Dicom(Format):
     def read(self, paths: Sequence[Path], *, root: Path) -> Volume:
         """Return the volume that the files make; their names are kept relative to ``root``."""
         files = [take_apart(read_payload(path), place=str(path)) for path in paths]
-        names = [plain_name(path.relative_to(root).as_posix()) for path in paths]
+        names = [path.relative_to(root).as_posix() for path in paths]
+        plain = [plain_name(name) for name in names]
+        names = plain if len(set(plain)) == len(plain) else names
         return _assemble(files, names, str(paths[0].parent if len(paths) > 1 else paths[0]))
 
     def is_folder(self, volume: Volume) -> bool:

@@ -23,6 +23,8 @@ from medcodec.volume.streams import Buffer
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_SMALL_BYTES = 1 << 26
+_MAX_RATIO = 5000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def take_apart(data: Buffer, *, place: str) -> DicomFile:
     """
     with guarded(place, "read the DICOM file"):
         dataset = parse_dataset(data)
-        converted = _is_compressed(dataset)
+        converted = is_compressed(dataset)
         if converted:
             data = native_file(dataset, place)
             dataset = parse_dataset(data)
@@ -97,6 +99,14 @@ def parse_dataset(data: Buffer, *, tags: list[str] | None = None) -> Any:
     return pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(tags))
 
 
+def is_compressed(dataset: Any) -> bool:
+    """Tell whether the transfer syntax compresses the pixels or the whole data set."""
+    uid = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+    if uid is None or not uid.is_transfer_syntax or uid.is_private:
+        return False
+    return bool(uid.is_compressed or uid.is_deflated)
+
+
 def native_file(dataset: Any, place: str) -> bytes:
     """Return the file with its pixels decoded, in Explicit VR Little Endian, all else as it was.
 
@@ -110,6 +120,7 @@ def native_file(dataset: Any, place: str) -> bytes:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     else:
         _check_decoder(dataset.file_meta.TransferSyntaxUID, place)
+        _check_claim(dataset, place)
         dataset.decompress(as_rgb=False, generate_instance_uid=False)
         if dataset.PhotometricInterpretation == "YBR_FULL_422":
             dataset.PhotometricInterpretation = "YBR_FULL"  # decoders give every pixel its own colour
@@ -119,13 +130,6 @@ def native_file(dataset: Any, place: str) -> bytes:
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=False)
     return file.getvalue()
-
-
-def _is_compressed(dataset: Any) -> bool:
-    uid = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
-    if uid is None or not uid.is_transfer_syntax or uid.is_private:
-        return False
-    return bool(uid.is_compressed or uid.is_deflated)
 
 
 def _check_decoder(uid: Any, place: str) -> None:
@@ -139,6 +143,15 @@ def _check_decoder(uid: Any, place: str) -> None:
     if not decoder.is_available:
         msg = f"{place}: decoding {uid.name} needs more packages: pip install 'medcodec[dicom]'"
         raise MissingDependencyError(msg)
+
+
+def _check_claim(dataset: Any, place: str) -> None:
+    """Refuse sizes that no compressed pixel data of this length can hold, before a decoder allocates them."""
+    claimed = describe_pixels(dataset, place, little_endian=True, word_vr=True).size_bytes
+    packed = len(dataset.PixelData or b"")
+    if claimed > max(_SMALL_BYTES, _MAX_RATIO * packed):
+        msg = f"{place}: the attributes promise {claimed} bytes of pixels from {packed} compressed ones; damaged"
+        raise FormatError(msg)
 
 
 def _pixel_element(dataset: Any, place: str) -> tuple[int, int, str]:

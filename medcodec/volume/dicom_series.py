@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medcodec.errors import MedcodecError
-from medcodec.volume.dicom_file import parse_dataset
+from medcodec.volume.dicom_file import is_compressed, parse_dataset
 from medcodec.volume.dicom_values import floats, integer, value_of
 from medcodec.volume.formats import Group
 from medcodec.volume.guard import guarded
@@ -63,12 +63,13 @@ def _attributes(path: Path) -> Any:
 
 
 def _key(dataset: Any, path: Path) -> tuple[Any, ...] | None:
-    if dataset.get("Rows") is None or dataset.get("Columns") is None:
+    if value_of(dataset, "Rows") is None or value_of(dataset, "Columns") is None:
         return None
-    same = [str(dataset.get(keyword)) for keyword in _SAME_IMAGE]
-    if dataset.get("SeriesInstanceUID") is None:
+    same = [str(value_of(dataset, keyword)) for keyword in _SAME_IMAGE]
+    if value_of(dataset, "SeriesInstanceUID") is None:
         same[0] = str(path)
-    halved = str(dataset.get("PhotometricInterpretation")) == "YBR_FULL_422"
+    colours = str(value_of(dataset, "PhotometricInterpretation"))
+    halved = colours == "YBR_FULL_422" and not is_compressed(dataset)
     return (*same, halved, _direction(value_of(dataset, "ImageOrientationPatient")))
 
 

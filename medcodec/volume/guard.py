@@ -27,7 +27,7 @@ def guarded(place: str, doing: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except MedcodecError:
+    except (MedcodecError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except MemoryError as error:
         msg = f"{place}: not enough memory to {doing}; free some, or use a machine with more"
@@ -35,7 +35,7 @@ def guarded(place: str, doing: str) -> Iterator[None]:
     except OSError as error:
         msg = f"{place}: cannot {doing}: {error.strerror or error}"
         raise MedcodecError(msg) from error
-    except Exception as error:
+    except BaseException as error:  # panics of extensions in Rust are no plain exceptions
         text = " ".join(str(error).split()) or "no details"
         msg = f"{place}: cannot {doing} ({type(error).__name__}: {text[:300]}); the file may be damaged"
         raise FormatError(msg) from error

@@ -17,6 +17,7 @@ NIFTI1_BYTES = 348
 NIFTI2_BYTES = 540
 _NIFTI1_MAGIC = slice(344, 348)
 _NIFTI2_MAGIC = slice(4, 12)
+_ANALYZE_SIZES = (NIFTI1_BYTES.to_bytes(4, "little"), NIFTI1_BYTES.to_bytes(4, "big"))
 _NIFTI2_TAIL = b"\r\n\x1a\n"
 _CODES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 32: "c8", 64: "f8", 256: "i1", 512: "u2", 768: "u4",
@@ -62,12 +63,11 @@ def header_kind(head: Buffer) -> tuple[str, bool] | None:
     """Return (kind, single) from a file's first bytes, or None if they are no NIfTI or Analyze header."""
     if head[_NIFTI2_MAGIC][4:8] == _NIFTI2_TAIL and head[4:8] in (b"n+2\0", b"ni2\0"):
         return "nifti2", head[4:8] == b"n+2\0"
-    if len(head) < NIFTI1_BYTES or _size_field(head) is None:
-        return None
     magic = bytes(head[_NIFTI1_MAGIC])
     if magic in (b"n+1\0", b"ni1\0"):
         return "nifti1", magic == b"n+1\0"
-    return "analyze", False
+    is_analyze = len(head) >= NIFTI1_BYTES and bytes(head[:4]) in _ANALYZE_SIZES
+    return ("analyze", False) if is_analyze else None
 
 
 def parse_header(data: Buffer, *, place: str) -> NiftiHeader:
@@ -98,11 +98,6 @@ def parse_header(data: Buffer, *, place: str) -> NiftiHeader:
         raise FormatError(msg)
     dtype = _dtype(int(header["datatype"]), header.endianness, place)
     return NiftiHeader(kind, single, size, dtype, shape, offset, _affine(header), slope, intercept)
-
-
-def _size_field(head: Buffer) -> str | None:
-    orders = {NIFTI1_BYTES.to_bytes(4, "little"): "<", NIFTI1_BYTES.to_bytes(4, "big"): ">"}
-    return orders.get(bytes(head[:4]))
 
 
 def _nibabel_header(kind: str, single: bool, block: bytes) -> Any:

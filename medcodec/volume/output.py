@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from medcodec.errors import MedcodecError
+from medcodec.errors import FormatError, MedcodecError
 from medcodec.volume.guard import guarded
 from medcodec.volume.streams import compressing
 
@@ -39,6 +39,9 @@ def write_files(
     made: list[Path] = []
     try:
         for path, chunks in files:
+            if any(path == other for _, other in staged):
+                msg = f"{path}: two files of the scan have this name; the record of the source is damaged"
+                raise FormatError(msg)
             if not overwrite and path.exists():
                 msg = f"{path}: exists already; remove it, choose another name or ask for overwriting"
                 raise MedcodecError(msg)
