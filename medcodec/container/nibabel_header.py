@@ -6,8 +6,8 @@ import io
 from typing import Any
 
 from medcodec.container.header import Header
-from medcodec.volume.nifti_header import header_kind
 from medcodec.volume.model import SourceRecord
+from medcodec.volume.nifti_header import header_kind
 
 _HEADER_BLOBS = {"nifti": "head", "nifti_pair": "header"}
 _KINDS = {"nifti1": "Nifti1Header", "nifti2": "Nifti2Header"}

@@ -79,7 +79,11 @@ def read_trailer(file: ByteSource) -> tuple[Trailer, int]:
     mark, count, front_bytes, padding, sha256 = _HEAD.unpack_from(body)
     front_at = _HEAD.size + 4 * count
     padding_at = front_at + front_bytes
-    if mark != MARK or size != _FIXED_BYTES + 4 * count + front_bytes + padding or body.count(0, padding_at) != padding:
+    if (
+        mark != MARK
+        or size != _FIXED_BYTES + 4 * count + front_bytes + padding
+        or body.count(0, padding_at) != padding
+    ):
         msg = f"{file.name}: the index at the end is not valid"
         raise FormatError(msg)
     lengths = struct.unpack_from(f"<{count}I", body, _HEAD.size)

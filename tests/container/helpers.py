@@ -17,10 +17,14 @@ from medcodec.volume.frames import Grid, frame_axes, frame_layout
 from medcodec.volume.model import Volume
 
 
-def smooth_volume(shape: tuple[int, ...], dtype: Any = np.int16, *, seed: int = 0, order: str = "F") -> np.ndarray:
+def smooth_volume(
+    shape: tuple[int, ...], dtype: Any = np.int16, *, seed: int = 0, order: str = "F"
+) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    ramps = sum(np.cos(np.arange(n) / 3 + axis).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-                for axis, n in enumerate(shape))
+    ramps = sum(
+        np.cos(np.arange(n) / 3 + axis).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        for axis, n in enumerate(shape)
+    )
     values = 100 + 40 * ramps + rng.integers(0, 4, shape)
     return np.asarray(np.clip(values, 0, 250), order=order).astype(dtype, order=order)
 

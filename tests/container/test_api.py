@@ -36,7 +36,9 @@ def compress(source, destination, **options):
 def test_importing_is_quick_and_needs_little():
     code = "import sys, time; t = time.process_time(); import medcodec; t = time.process_time() - t\n"
     code += "print(t, [m for m in ('numpy', 'nibabel', 'pydicom', 'torch', 'rich') if m in sys.modules])"
-    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     seconds, modules = output.split(maxsplit=1)
     assert float(seconds) < 0.3
     assert modules.strip() == "[]"
@@ -109,8 +111,10 @@ def test_nibabel_images_in_memory_and_on_disk(tmp_path):
 def test_conversion_only_where_it_is_exact(tmp_path):
     path = nifti(tmp_path / "scan.nii", smooth_volume((9, 8, 7)))
     compress(path, tmp_path / "a.medc")
-    assert np.array_equal(np.load(medcodec.decompress(tmp_path / "a.medc", tmp_path / "a.npy").paths[0]),
-                          smooth_volume((9, 8, 7)))
+    assert np.array_equal(
+        np.load(medcodec.decompress(tmp_path / "a.medc", tmp_path / "a.npy").paths[0]),
+        smooth_volume((9, 8, 7)),
+    )
     compress(smooth_volume((5, 6, 7)), tmp_path / "b.medc")
     medcodec.decompress(tmp_path / "b.medc", tmp_path / "b.nii.gz")
     assert medcodec.diff(tmp_path / "b.medc", tmp_path / "b.nii.gz").different == 0
@@ -140,7 +144,15 @@ def test_verify_against_the_original(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "slope", "bound"),
-    [(None, 1, None), (2, 1, 2), ("2", 0.5, 2), ("0.5HU", 1, 0), ("0.5HU", 0.1, 5), ("0.3 HU", 0.1, 3), ("2HU", -0.5, 4)],
+    [
+        (None, 1, None),
+        (2, 1, 2),
+        ("2", 0.5, 2),
+        ("0.5HU", 1, 0),
+        ("0.5HU", 0.1, 5),
+        ("0.3 HU", 0.1, 3),
+        ("2HU", -0.5, 4),
+    ],
 )
 def test_error_bounds_with_units(text, slope, bound):
     volume = from_array(np.zeros((2, 2, 2), np.int16), slope=slope)

@@ -116,7 +116,9 @@ def test_missing_and_read_only_folders(scan, tmp_path):
 
 
 def run(code: str, *arguments: object, **options) -> subprocess.Popen:
-    prelude = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import conftest, medcodec\n"
+    prelude = (
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]; import conftest, medcodec\n"
+    )
     command = [sys.executable, "-c", prelude + code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
@@ -169,7 +171,9 @@ def test_killed_while_writing(scan, tmp_path, existing):
     assert medcodec.verify(target, scan).source_identical
 
 
-INTERRUPTED = SLOW.replace("medcodec.compress(", "try: medcodec.compress(").replace("wait)", "wait)\nexcept KeyboardInterrupt: pass")
+INTERRUPTED = SLOW.replace("medcodec.compress(", "try: medcodec.compress(").replace(
+    "wait)", "wait)\nexcept KeyboardInterrupt: pass"
+)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

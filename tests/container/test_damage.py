@@ -112,7 +112,9 @@ HOSTILE = {
     "negative blob": {"blobs": [["head", -1], ["tail", 0]]},
     "blob twice": {"blobs": [["head", 0], ["head", 0]]},
     "unknown key": {"surprise": 1},
-    "deep settings": {"codec": {"model": None, "name": "test-lzma", "settings": json.loads("[" * 400 + "]" * 400)}},
+    "deep settings": {
+        "codec": {"model": None, "name": "test-lzma", "settings": json.loads("[" * 400 + "]" * 400)}
+    },
 }
 
 
@@ -137,7 +139,14 @@ def test_json_that_is_not_canonical_is_refused(whole):
     front = read_front(ByteSource(whole))
     rest = whole[front.blobs_at - 13 :]
     text = front.header.to_json()
-    for other in (text + b" ", text.replace(b":", b": ", 1), text.replace(b"1.0", b"1.00", 1), b"[" * 10**5, b"", b"nul"):
+    for other in (
+        text + b" ",
+        text.replace(b":", b": ", 1),
+        text.replace(b"1.0", b"1.00", 1),
+        b"[" * 10**5,
+        b"",
+        b"nul",
+    ):
         assert "header" in str(must_fail(PREFIX + pack_section(other) + rest))
 
 

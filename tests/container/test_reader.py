@@ -49,7 +49,11 @@ def test_components_and_other_numbers_of_axes(shape, dtype):
     voxels = np.asfortranarray(raw.view(dtype)[..., 0])
     with medcodec.open(io.BytesIO(coded(voxels, group_frames=2, tile=3))) as file:
         assert np.asarray(file).tobytes() == voxels.tobytes()
-        for key in [(..., -1), (2, slice(None, None, -2)), (slice(1, 4), slice(None), *[0] * (len(shape) - 2))]:
+        for key in [
+            (..., -1),
+            (2, slice(None, None, -2)),
+            (slice(1, 4), slice(None), *[0] * (len(shape) - 2)),
+        ]:
             assert np.asarray(file[key]).tobytes() == voxels[key].tobytes()
 
 

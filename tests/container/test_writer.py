@@ -57,7 +57,9 @@ def decoded_with_fault(data: bytes) -> np.ndarray:
 def test_sha256_is_that_of_the_voxels_of_a_nifti_file(dtype, order):
     voxels = smooth_volume((5, 6, 7), dtype, order=order)
     with medcodec.open(io.BytesIO(coded(voxels))) as file:
-        assert file.sha256 == hashlib.sha256(voxels.astype(voxels.dtype.newbyteorder("<")).tobytes("F")).digest()
+        assert (
+            file.sha256 == hashlib.sha256(voxels.astype(voxels.dtype.newbyteorder("<")).tobytes("F")).digest()
+        )
 
 
 def test_floats_keep_every_bit():
@@ -110,7 +112,9 @@ class SliceDifference(LzmaCodec):
         return super().encode(dataclasses.replace(group, voxels=difference))
 
 
-@pytest.mark.parametrize("shape", [(512, 512, 300), (64, 64, 33, 20), (9, 9, 9), (2000, 2000, 3), (256, 256, 1, 79)])
+@pytest.mark.parametrize(
+    "shape", [(512, 512, 300), (64, 64, 33, 20), (9, 9, 9), (2000, 2000, 3), (256, 256, 1, 79)]
+)
 def test_samples_are_small_and_even(shape):
     sample = central_sample(np.broadcast_to(np.uint8(0), shape))
     assert sample.size <= max(np.prod(shape) / 25, 1 << 16)
