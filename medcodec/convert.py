@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def _as_nifti(volume: Volume, destination: Path) -> Volume:
     import nibabel as nib  # noqa: PLC0415 (slow to import)
 
     try:
-        image = nib.Nifti1Image(volume.voxels, volume.affine)
+        image: Any = nib.Nifti1Image(volume.voxels, volume.affine)  # type: ignore[no-untyped-call]
         image.header.set_data_dtype(volume.voxels.dtype)
         data = bytearray(image.to_bytes())
     except (nib.spatialimages.HeaderDataError, ValueError, TypeError) as error:

@@ -38,7 +38,7 @@ def stored_max_error(max_error: int | str | None, volume: Volume) -> int | None:
         raise OptionError(msg)
     if not found[2]:
         if amount != int(amount):
-            msg = f"max_error {max_error!r} is not a whole number; an amount of scaled units needs its unit (0.5HU)"
+            msg = f"max_error {max_error!r} is not a whole number; scaled values need their unit (0.5HU)"
             raise OptionError(msg)
         return int(amount)
     slope = abs(volume.slope)

@@ -80,7 +80,7 @@ def found(source: Source) -> Source:
         return source
     scans = volumes.find_scans(Path(source))
     if len(scans) > 1:
-        msg = f"{os.fspath(source)}: holds {len(scans)} scans; compress the folder into a folder, or name one scan"
+        msg = f"{os.fspath(source)}: holds {len(scans)} scans; compress them into a folder, or name one"
         raise OptionError(msg)
     return scans[0]
 

@@ -33,7 +33,7 @@ def nibabel_header(header: Header, source: SourceRecord) -> Any:
     kind = header_kind(data)
     if kind is not None and kind[0] in _KINDS:
         return getattr(nib, _KINDS[kind[0]]).from_fileobj(io.BytesIO(data), check=False)
-    made = nib.Nifti2Header()
+    made: Any = nib.Nifti2Header()  # type: ignore[no-untyped-call]
     made.set_data_shape(header.shape)
     made.set_data_dtype(header.dtype)
     made.set_sform(header.affine, code="scanner")

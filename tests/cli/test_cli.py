@@ -287,8 +287,8 @@ def test_interrupt(tmp_path):
         (["diff", "{scan}", "missing.nii"], "missing.nii"),
     ],
 )
-def test_every_error_is_one_line_that_names_its_cause(scan, tmp_path, capsys, monkeypatch, arguments, text):
-    monkeypatch.chdir(tmp_path)
+def test_every_error_is_one_line_that_names_its_cause(scan, capsys, monkeypatch, arguments, text):
+    monkeypatch.chdir(scan.parent)
     before = scan.read_bytes()
     assert medc(*[part.format(scan=scan) for part in arguments]) == 1
     error = capsys.readouterr().err
@@ -296,7 +296,7 @@ def test_every_error_is_one_line_that_names_its_cause(scan, tmp_path, capsys, mo
     assert error.startswith("medcodec: ")
     assert error.count("\n") == 1
     assert scan.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["scan.nii.gz"]
+    assert [path.name for path in scan.parent.iterdir()] == ["scan.nii.gz"]
 
 
 def test_unexpected_errors(scan, capsys, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from codec_for_tests import LzmaCodec
 from helpers import smooth_volume
 
 import medcodec
@@ -171,11 +172,9 @@ def test_a_unit_needs_whole_numbers():
 
 
 def test_options_a_codec_does_not_have(tmp_path):
-    with pytest.raises(OptionError, match="known: .*test-lzma"):
+    with pytest.raises(OptionError, match=r"known: .*test-lzma"):
         medcodec.compress(np.zeros((2, 2, 2)), tmp_path / "a.medc", codec="zip")
     with pytest.raises(OptionError, match="settings of the codec"):
-        from codec_for_tests import LzmaCodec
-
         medcodec.compress(np.zeros((2, 2, 2)), tmp_path / "a.medc", codec=LzmaCodec(), max_error=1)
     assert not list(tmp_path.iterdir())
 
@@ -231,12 +230,11 @@ def test_real_scans_come_back_byte_for_byte(data_dir, tmp_path):
         try:
             compress(path, tmp_path / "a.medc", overwrite=True)
         except MedcodecError as error:
-            damaged.append(path.name.split(".")[0])
-            assert path.name in str(error)
+            damaged.append((path.name.split(".")[0], path.name in str(error)))
             continue
         back = medcodec.decompress(tmp_path / "a.medc", tmp_path / "a.nii", overwrite=True).paths[0]
         assert back.read_bytes() == gzip.decompress(path.read_bytes())
-    assert damaged == ["bitflip", "empty", "truncated"]
+    assert damaged == [("bitflip", True), ("empty", True), ("truncated", True)]
 
 
 def test_reading_one_slice_is_quicker_than_all(tmp_path):

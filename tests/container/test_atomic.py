@@ -78,7 +78,7 @@ def test_devices_and_folders_are_not_replaced(scan, tmp_path):
 def test_after_an_error_nothing_is_left(scan, tmp_path):
     target = tmp_path / "a.medc"
 
-    def fail(done: int, total: int) -> None:
+    def fail(*_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

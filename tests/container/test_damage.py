@@ -67,7 +67,7 @@ def test_overwritten_runs_are_noticed(whole):
 
 def forged(whole: bytes, **changes: object) -> bytes:
     """Return a file with other header fields and everything else, checksums too, in order."""
-    front, trailer, offsets = read_structure(ByteSource(whole))
+    front, _, offsets = read_structure(ByteSource(whole))
     fields = json.loads(front.header.to_json())
     for key, value in changes.items():
         fields[key] = value
@@ -159,9 +159,9 @@ def test_a_section_that_unpacks_to_more_than_it_says():
 
 
 def test_index_that_does_not_fit(whole):
-    front, trailer, offsets = read_structure(ByteSource(whole))
+    _, trailer, offsets = read_structure(ByteSource(whole))
     end = offsets[-1] + 24 + trailer.lengths[-1]
-    for lengths in ([2**32 - 1] * 3, [0, 0, 0], [], list(trailer.lengths) + [0], trailer.lengths[::-1]):
+    for lengths in ([2**32 - 1] * 3, [0, 0, 0], [], [*trailer.lengths, 0], trailer.lengths[::-1]):
         other = Trailer(lengths, trailer.sha256).pack(bytes_before=end, voxel_bytes=0)
         if tuple(lengths) != tuple(trailer.lengths):
             must_fail(whole[:end] + other)
@@ -170,7 +170,7 @@ def test_index_that_does_not_fit(whole):
 
 
 def test_groups_of_another_file_or_order(whole, voxels):
-    front, trailer, offsets = read_structure(ByteSource(whole))
+    _, _, offsets = read_structure(ByteSource(whole))
     other = coded(voxels + 1, axis=2, group_frames=3)
     _, _, others = read_structure(ByteSource(other))
     first = whole[offsets[0] : offsets[1]]

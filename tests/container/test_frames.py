@@ -14,7 +14,7 @@ DTYPES = [np.dtype(t) for t in ("u1", "i1", "u2", "i2", "i4", "u8", "f4", "f8", 
 
 def random_voxels(shape: tuple[int, ...], dtype: np.dtype, order: str) -> np.ndarray:
     raw = np.random.default_rng(1).integers(
-        0, 2 if dtype == bool else 256, (*shape, dtype.itemsize), np.uint8
+        0, 2 if dtype.kind == "b" else 256, (*shape, dtype.itemsize), np.uint8
     )
     return np.asarray(raw.view(dtype)[..., 0] if dtype.itemsize > 1 else raw[..., 0].view(dtype), order=order)
 

@@ -38,7 +38,8 @@ class TestIrregularBoxesAndScaling(LazyArrayContract):
         volume = from_array(voxels, slope=0.5, intercept=-3.0)
         one = range(0, 1, 1)
         grid = Grid((1, 11, 10, 9), (one, (0, 1, 7), (0, 6), range(0, 9, 4)))
-        return voxels, medcodec.open(io.BytesIO(coded(volume, axis=2, grid=grid)), cache_bytes=0)
+        (tmp_path / "a.medc").write_bytes(coded(volume, axis=2, grid=grid))
+        return voxels, medcodec.open(tmp_path / "a.medc", cache_bytes=0)
 
 
 @pytest.mark.parametrize("dtype", ["c8", [("R", "u1"), ("G", "u1"), ("B", "u1")]])

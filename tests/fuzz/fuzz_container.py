@@ -6,16 +6,13 @@ by ``python tests/fuzz/fuzz_container.py --seed corpus/``.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
-
-import conftest  # noqa: F401 (registers the codec for tests)
 import numpy as np
-from helpers import coded, smooth_volume
 
 import medcodec
 from medcodec.api import salvage_file
@@ -24,19 +21,18 @@ from medcodec.container.front import read_front
 from medcodec.container.layout import PREFIX, SECTION_HEAD, pack_section
 from medcodec.errors import MedcodecError
 
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
+import conftest  # noqa: E402, F401 (registers the codec for tests)
+from helpers import coded, smooth_volume  # noqa: E402
+
 
 def one_input(data: bytes) -> None:
     """Read, index and salvage one input; only `MedcodecError` may come out."""
-    try:
-        with medcodec.open(io.BytesIO(data), threads=1) as file:
-            file.read_source()
-            np.asarray(file)
-    except MedcodecError:
-        pass
-    try:
+    with contextlib.suppress(MedcodecError), medcodec.open(io.BytesIO(data), threads=1) as file:
+        file.read_source()
+        np.asarray(file)
+    with contextlib.suppress(MedcodecError):
         salvage_file(io.BytesIO(data), threads=1)
-    except MedcodecError:
-        pass
 
 
 def seeds() -> list[bytes]:
