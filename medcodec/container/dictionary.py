@@ -10,7 +10,7 @@ HEADER_DICTIONARY = b"".join(
         b'"blobs":[["head",352],["tail",0]],"codec":{"model":null,"name":"adaptive","settings":{"effort":"default","max_error":0}},',
         b'"dtype":"<f4""dtype":"|u1""dtype":"<u2""dtype":"<i2","grid":[1,16,256,256],"grid":[1,24,64,64],',
         b'"grid":[1,8,512,512],"intercept":-1024.0"intercept":0.0,"layout":[[4,2],[3],[1],[0]],"layout":[[3],[0],',
-        b'[2],[1]],"layout":[[3],[2],[1],[0]],"lossless":true,"shape":[512,512,512],"shape":[256,256,"slope":1.0,',
+        b'[2],[1]],"layout":[[3],[2],[1],[0]],"lossless":true,"sections":[],"shape":[512,512,512],"shape":[256,256,"slope":1.0,',
         b'"source":{"format":"nifti","meta":{"byteorder":">"}}}"meta":{"byteorder":"<"}}}',
     )
 )

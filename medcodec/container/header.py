@@ -23,6 +23,7 @@ _KEYS = {
     "intercept",
     "layout",
     "lossless",
+    "sections",
     "shape",
     "slope",
     "source",
@@ -100,6 +101,7 @@ class Header:
             "intercept": _pack_float(self.intercept),
             "layout": self.layout.roles,
             "lossless": self.lossless,
+            "sections": [],
             "shape": self.shape,
             "slope": _pack_float(self.slope),
             "source": {"format": self.source_format, "meta": self.source_meta},
@@ -162,6 +164,9 @@ def _build(fields: dict[str, Any]) -> Header:
         raise ValueError(msg)
     affine = np.array([_parse_float(value) for value in fields["affine"]], np.float64)
     codec, source = fields["codec"], fields["source"]
+    if fields["sections"]:
+        msg = f"sections {fields['sections']!r:.60} can only be read by a newer medcodec"
+        raise ValueError(msg)
     if set(codec) != {"model", "name", "settings"} or set(source) != {"format", "meta"}:
         msg = "codec or source do not have their keys"
         raise ValueError(msg)

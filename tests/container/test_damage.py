@@ -111,6 +111,7 @@ HOSTILE = {
     "large blob": {"blobs": [["head", 2**40], ["tail", 0]]},
     "negative blob": {"blobs": [["head", -1], ["tail", 0]]},
     "blob twice": {"blobs": [["head", 0], ["head", 0]]},
+    "unknown sections": {"sections": ["adapter"]},
     "unknown key": {"surprise": 1},
     "deep settings": {
         "codec": {"model": None, "name": "test-lzma", "settings": json.loads("[" * 400 + "]" * 400)}
