@@ -54,6 +54,8 @@ class Compressed:
         Size of the result.
     groups
         How many boxes it is made of.
+    max_error
+        The error bound in stored units, 0 for lossless; None for a codec without a bound.
     seconds
         Wall time.
     """
@@ -64,6 +66,7 @@ class Compressed:
     source_bytes: int | None
     file_bytes: int
     groups: int
+    max_error: int | None
     seconds: float
 
     @property
@@ -158,6 +161,7 @@ def compress(
         source_bytes=sum(path.stat().st_size for path in inputs) if inputs else None,
         file_bytes=written.file_bytes,
         groups=written.groups,
+        max_error=0 if codec.exact else getattr(codec, "max_error", None),
         seconds=time.perf_counter() - began,
     )
 

@@ -36,7 +36,7 @@ def already_done(path: Path, scan: ScanSource, *, max_error: int | str | None, t
     if not same:
         msg = f"{path}: exists, but does not hold this scan as asked for; use --force to replace it"
         raise OptionError(msg)
-    return max(1, volume.voxels.nbytes)
+    return volume.voxels.nbytes
 
 
 def _holds(file: MedcFile, volume: Volume, allowed: int) -> bool:

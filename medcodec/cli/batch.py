@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from medcodec.api import compress
 from medcodec.cli.command import DONE, FAILED
 from medcodec.cli.compress import SUFFIX, summary_line
 from medcodec.cli.console import Console, human_bytes, ratio
+from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.errors import MedcodecError
 from medcodec.resume import already_done
 from medcodec.volume import ScanSource, find_scans
@@ -18,43 +18,60 @@ from medcodec.volume import ScanSource, find_scans
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan: sizes where it worked, the reason where it did not."""
+    """What became of one scan: its sizes where it worked, and a line about it."""
 
     name: str
     state: str
     voxel_bytes: int = 0
     source_bytes: int = 0
     file_bytes: int = 0
-    reason: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class _Job:
+    scan: ScanSource
+    destination: Path
 
 
 def compress_all(inputs: list[str], folder: Path, *, options: dict[str, Any], console: Console) -> int:
-    """Compress every scan in ``inputs`` into ``folder``, show a table, and return the exit status."""
-    outcomes: list[Outcome] = []
-    taken: set[Path] = set()
-    for item in _scans(inputs, console):
-        if isinstance(item, Outcome):
-            outcomes.append(item)
-            continue
-        destination = _free_name(folder / f"{item.name}{SUFFIX}", taken)
-        outcomes.append(_compress(item, destination, options, console))
-        if outcomes[-1].state == "failed":
-            console.error(f"{item.name}: {outcomes[-1].reason}")
+    """Compress every scan in ``inputs`` into ``folder``, show a table, and return the exit status.
+
+    Several scans are worked on at a time; the threads that are left over are theirs.
+    """
+    jobs, outcomes = _find_jobs(inputs, folder, console)
+    threads = options["threads"] or default_threads()
+    at_a_time = max(1, min(threads, len(jobs)))
+    options = {**options, "threads": threads // at_a_time}
+    with console.progress(f"{len(jobs)} scans") as progress:
+        results = ordered_map(lambda job: _compress(job, options), jobs, threads=at_a_time)
+        for number, outcome in enumerate(results, start=1):
+            outcomes.append(outcome)
+            if outcome.state == "failed":
+                console.error(f"{outcome.name}: {outcome.text}")
+            else:
+                console.detail(outcome.text)
+            if progress:
+                progress(number, len(jobs))
     _report(outcomes, console)
     return FAILED if any(outcome.state == "failed" for outcome in outcomes) else DONE
 
 
-def _scans(inputs: list[str], console: Console) -> Iterator[ScanSource | Outcome]:
+def _find_jobs(inputs: list[str], folder: Path, console: Console) -> tuple[list[_Job], list[Outcome]]:
+    jobs: list[_Job] = []
+    failures: list[Outcome] = []
+    taken: set[Path] = set()
     for name in inputs:
         try:
-            found = find_scans(name)
+            scans = find_scans(name)
         except MedcodecError as error:
             console.error(str(error))
-            yield Outcome(name, "failed", reason=str(error))
+            failures.append(Outcome(name, "failed", text=str(error)))
             continue
-        for warning in found[0].warnings:
+        for warning in scans[0].warnings:
             console.note(f"skipped: {warning}")
-        yield from found
+        jobs += [_Job(scan, _free_name(folder / f"{scan.name}{SUFFIX}", taken)) for scan in scans]
+    return jobs, failures
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:
@@ -66,28 +83,22 @@ def _free_name(path: Path, taken: set[Path]) -> Path:
     return candidate
 
 
-def _compress(scan: ScanSource, destination: Path, options: dict[str, Any], console: Console) -> Outcome:
-    source_bytes = sum(path.stat().st_size for path in scan.paths)
+def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
+    scan, destination = job.scan, job.destination
     try:
+        source_bytes = sum(path.stat().st_size for path in scan.paths)
         if not options["overwrite"] and destination.exists():
-            done_before = already_done(
-                destination, scan, max_error=options["max_error"], threads=options["threads"]
-            )
-            if done_before:
-                console.detail(f"{destination}: holds {scan.name} already")
-                return Outcome(scan.name, "kept", done_before, source_bytes, destination.stat().st_size)
+            kept = already_done(destination, scan, max_error=options["max_error"], threads=options["threads"])
+            text = f"{destination}: holds {scan.name} already"
+            return Outcome(scan.name, "kept", kept, source_bytes, destination.stat().st_size, text)
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with console.progress(scan.name) as progress:
-            done = compress(scan, destination, progress=progress, **options)
+        done = compress(scan, destination, **options)
     except MedcodecError as error:
-        console.detail(repr(error))
-        return Outcome(scan.name, "failed", reason=str(error))
+        return Outcome(scan.name, "failed", text=str(error))
     except OSError as error:
-        return Outcome(
-            scan.name, "failed", reason=f"{destination}: {error.strerror}; check the output folder"
-        )
-    console.detail(summary_line(scan.name, done, source_bytes))
-    return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes)
+        return Outcome(scan.name, "failed", text=f"{destination}: {error.strerror}; check the output folder")
+    text = summary_line(scan.name, done, source_bytes)
+    return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes, text)
 
 
 def _report(outcomes: list[Outcome], console: Console) -> None:

@@ -183,7 +183,9 @@ def _is_folder(output: str) -> bool:
 def summary_line(name: str, done: Compressed, source_bytes: int | None) -> str:
     """Return the line that ends the compression of a scan: sizes and ratios."""
     where = done.destination or "standard output"
-    text = f"{name} -> {where}: {human_bytes(done.voxel_bytes)} of voxels to {human_bytes(done.file_bytes)}"
+    kept = {0: "lossless", None: "lossy"}.get(done.max_error, f"no voxel off by more than {done.max_error}")
+    text = f"{name} -> {where}: {kept}, {human_bytes(done.voxel_bytes)} of voxels"
+    text += f" to {human_bytes(done.file_bytes)}"
     text += f", {ratio(done.voxel_bytes, done.file_bytes)} smaller, {done.bits_per_voxel:.3f} bits per voxel"
     if source_bytes is not None:
         text += f"; {ratio(source_bytes, done.file_bytes)} against the input of {human_bytes(source_bytes)}"

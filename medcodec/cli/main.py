@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     console = Console(verbose=parsed.verbose)
     try:
+        # Batch systems end jobs with SIGTERM: leave nothing incomplete then, as after an interrupt.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         command: Command = parsed.command.from_arguments(parsed)
         status = command.run()
         sys.stdout.flush()

@@ -28,6 +28,7 @@ def voxel_crc(box: npt.NDArray[Any]) -> int:
     step = _CHUNK_BYTES // flat.itemsize
     crc = 0
     for start in range(0, flat.size, step):
+        # The library takes bytes only: a part at a time, so that no second copy of the box is made.
         crc = google_crc32c.extend(crc, little_endian(flat[start : start + step]).tobytes())
     return int(crc)
 

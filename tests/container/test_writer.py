@@ -121,6 +121,22 @@ def test_samples_are_small_and_even(shape):
     assert sample.size >= min(np.prod(shape), 1 << 14)
 
 
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [
+        ((1, 300, 512, 512), (1, 9, 512, 512)),
+        ((1, 20, 256, 256), (1, 20, 256, 256)),
+        ((33, 20, 64, 64), (33, 20, 64, 64)),
+        ((60, 64, 256, 256), (6, 6, 256, 256)),
+        ((1, 3, 4000, 3000), (1, 1, 800, 3000)),
+        ((3, 1, 512, 512), (3, 1, 512, 512)),
+        ((0, 0, 0, 0), (1, 1, 1, 1)),
+    ],
+)
+def test_default_boxes(shape, box):
+    assert LzmaCodec().preferred_box(shape, np.dtype("i2")) == box
+
+
 def test_default_boxes_are_of_some_million_voxels():
     layout = frame_layout(np.broadcast_to(np.int16(0), (512, 512, 300)), 2)
     grid = choose_grid(layout, LzmaCodec())
