@@ -8,8 +8,9 @@ from typing import Any
 
 from medcodec.api import compress
 from medcodec.cli.command import DONE, FAILED
-from medcodec.cli.compress import SUFFIX, summary_line
+from medcodec.cli.compress import summary_line
 from medcodec.cli.console import Console, human_bytes, ratio
+from medcodec.cli.patterns import SUFFIX
 from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.errors import MedcodecError
 from medcodec.resume import already_done
@@ -34,8 +35,10 @@ class _Job:
     destination: Path
 
 
-def compress_all(inputs: list[str], folder: Path, *, options: dict[str, Any], console: Console) -> int:
-    """Compress every scan in ``inputs`` into ``folder``, show a table, and return the exit status.
+def compress_all(inputs: list[str], folder: Path | None, *, options: dict[str, Any], console: Console) -> int:
+    """Compress every scan in ``inputs``, show a table, and return the exit status.
+
+    The results go into ``folder``, or beside the scans if that is None.
 
     Several scans are worked on at a time; the threads that are left over are theirs.
     """
@@ -57,7 +60,7 @@ def compress_all(inputs: list[str], folder: Path, *, options: dict[str, Any], co
     return FAILED if any(outcome.state == "failed" for outcome in outcomes) else DONE
 
 
-def _find_jobs(inputs: list[str], folder: Path, console: Console) -> tuple[list[_Job], list[Outcome]]:
+def _find_jobs(inputs: list[str], folder: Path | None, console: Console) -> tuple[list[_Job], list[Outcome]]:
     jobs: list[_Job] = []
     failures: list[Outcome] = []
     taken: set[Path] = set()
@@ -70,7 +73,8 @@ def _find_jobs(inputs: list[str], folder: Path, console: Console) -> tuple[list[
             continue
         for warning in scans[0].warnings:
             console.note(f"skipped: {warning}")
-        jobs += [_Job(scan, _free_name(folder / f"{scan.name}{SUFFIX}", taken)) for scan in scans]
+        place = folder or Path(name).parent
+        jobs += [_Job(scan, _free_name(place / f"{scan.name}{SUFFIX}", taken)) for scan in scans]
     return jobs, failures
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from medcodec.cli.command import DONE, Command, not_negative
 from medcodec.cli.console import Console, human_bytes, ratio
+from medcodec.cli.patterns import SUFFIX, expand
 from medcodec.cli.streams import spooled, to_stdout
 from medcodec.errors import OptionError
 
 if TYPE_CHECKING:
     from medcodec.api import Compressed
-
-SUFFIX = ".medc"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,21 +157,11 @@ class Compress(Command):
     def _compress_many(self, inputs: list[str], output: str | None) -> int:
         from medcodec.cli.batch import compress_all  # noqa: PLC0415 (slow to import)
 
-        if output is None or self.to_stdout:
+        if self.to_stdout or (output is None and any(Path(name).is_dir() for name in inputs)):
             msg = "name a folder for the results of several scans: -o FOLDER"
             raise OptionError(msg)
-        return compress_all(inputs, Path(output), options=self.options, console=self.console)
-
-
-def expand(pattern: str) -> list[str]:
-    """Return the files that match a pattern; a name that exists, or has no wildcard, stays as it is."""
-    if pattern == "-" or Path(pattern).exists() or not glob.has_magic(pattern):
-        return [pattern]
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute patterns)
-    if not found:
-        msg = f"{pattern}: no file matches this pattern"
-        raise OptionError(msg)
-    return found
+        folder = None if output is None else Path(output)
+        return compress_all(inputs, folder, options=self.options, console=self.console)
 
 
 def _is_folder(output: str) -> bool:

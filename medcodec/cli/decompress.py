@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from medcodec.cli.command import DONE, FAILED, PARTLY, Command
 from medcodec.cli.console import Console, human_bytes
+from medcodec.cli.patterns import SUFFIX, expand
 from medcodec.cli.streams import opened
 from medcodec.errors import MedcodecError, OptionError
 
@@ -23,7 +24,7 @@ class Decompress(Command):
     Parameters
     ----------
     inputs
-        .medc files, or "-" for standard input.
+        .medc files, folders or patterns, or "-" for standard input.
     output
         File, folder, or "-" for standard output.
     force
@@ -39,7 +40,7 @@ class Decompress(Command):
     examples: ClassVar[str] = """\
   medcodec decompress scan.medc                      write scan.nii
   medcodec decompress scan.medc -o back.nii.gz       write it compressed
-  medcodec decompress *.medc -o restored/            many at once
+  medcodec decompress packed/ -o restored/           all files of a folder
   medcodec decompress - < scan.medc > scan.nii       in a pipe
   medcodec decompress --salvage broken.medc          recover the healthy groups of a damaged file"""
 
@@ -52,7 +53,9 @@ class Decompress(Command):
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Declare this command's own arguments."""
-        parser.add_argument("inputs", nargs="+", metavar="FILE", help=".medc files; - for standard input")
+        parser.add_argument(
+            "inputs", nargs="+", metavar="FILE", help=".medc files, folders or patterns; - for standard input"
+        )
         parser.add_argument(
             "-o", "--output", help="file, folder for several inputs, or - for standard output"
         )
@@ -75,18 +78,19 @@ class Decompress(Command):
 
     def run(self) -> int:
         """Restore each file; go on after a failure, and tell of it in the exit status."""
-        if len(self.inputs) == 1:
-            return self._restore(self.inputs[0], self.output)
+        files = [item for name in self.inputs for item in _files(name)]
+        if len(files) == 1 and files[0][1] is None:
+            return self._restore(files[0][0], self.output)
         if "-" in self.inputs or self._to_stdout:
             msg = "standard input and output take one file at a time"
             raise OptionError(msg)
-        folder = Path(self.output) if self.output else None
-        statuses = [self._restore_one_of_many(name, folder) for name in self.inputs]
+        statuses = [self._restore_one_of_many(name, folder) for name, folder in files]
         return FAILED if FAILED in statuses else max(statuses)
 
     def _restore_one_of_many(self, name: str, folder: Path | None) -> int:
+        output = None if self.output is None else f"{Path(self.output) / (folder or '')}/"
         try:
-            return self._restore(name, None if folder is None else f"{folder}/")
+            return self._restore(name, output)
         except MedcodecError as error:
             self.console.error(str(error))
             return FAILED
@@ -120,9 +124,23 @@ class Decompress(Command):
         for note in salvaged.notes:
             self.console.result(f"  {note}")
         for loss in salvaged.lost[:_SHOWN_GROUPS]:
-            self.console.result(
-                f"  lost group {loss.number}: {describe_box(salvaged.header, loss.number)}: {loss.reason}"
-            )
+            box = describe_box(salvaged.header, loss.number)
+            self.console.result(f"  lost group {loss.number}: {box}: {loss.reason}")
         if len(salvaged.lost) > _SHOWN_GROUPS:
             self.console.result(f"  and {len(salvaged.lost) - _SHOWN_GROUPS} more groups")
         return DONE if salvaged.complete else PARTLY
+
+
+def _files(name: str) -> list[tuple[str, Path | None]]:
+    """Return the .medc files that a name, a pattern or a folder stands for, with their place in it."""
+    files: list[tuple[str, Path | None]] = []
+    for path in expand(name):
+        if path == "-" or not Path(path).is_dir():
+            files.append((path, None))
+            continue
+        inside = sorted(Path(path).rglob(f"*{SUFFIX}"))
+        if not inside:
+            msg = f"{path}: no {SUFFIX} file in this folder"
+            raise OptionError(msg)
+        files += [(str(file), file.parent.relative_to(path)) for file in inside]
+    return files

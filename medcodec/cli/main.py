@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -51,7 +52,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     console = Console(verbose=parsed.verbose)
     try:
         # Batch systems end jobs with SIGTERM: leave nothing incomplete then, as after an interrupt.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         command: Command = parsed.command.from_arguments(parsed)
         status = command.run()
         sys.stdout.flush()

@@ -14,7 +14,7 @@ from medcodec.volume.frames import AXIS_NAMES, FrameLayout, Grid, frame_axes, fr
 
 # The sample is this share of the voxels per candidate (three are tried at most), within these bounds.
 _SAMPLE_SHARE = 1 / 32
-_SAMPLE_LEAST, _SAMPLE_MOST = 1 << 15, 1 << 20
+_SAMPLE_LEAST, _SAMPLE_MOST = 1 << 14, 1 << 20
 
 
 def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLayout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -19,7 +20,7 @@ from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_
 from medcodec.container.proof import decode_checked
 from medcodec.container.trailer import Trailer
 from medcodec.errors import FormatError, IntegrityError, MedcodecError
-from medcodec.volume.frames import box_shape
+from medcodec.volume.frames import Shape4, box_shape
 
 _SCAN_BYTES = 1 << 20
 
@@ -35,6 +36,22 @@ def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
     if header.voxel_bytes > max_voxel_bytes(file_bytes):
         msg = f"{place}: {header.voxel_bytes} bytes of voxels are too many for a file of {file_bytes}"
         raise FormatError(msg)
+
+
+def allocate(shape: Shape4, dtype: np.dtype[Any], *, name: str) -> npt.NDArray[Any]:
+    """Return an uninitialised array for the voxels of the file called ``name``.
+
+    Raises
+    ------
+    MedcodecError
+        If there is not enough memory.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        wanted = math.prod(shape) * dtype.itemsize
+        msg = f"{name}: {wanted} bytes of memory are needed and cannot be had; read the volume in parts"
+        raise MedcodecError(msg) from error
 
 
 def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,9 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def ordered_map(function: Callable[[A], B], items: Iterable[A], *, threads: int | None = None) -> Iterator[B]:
+def ordered_map(
+    function: Callable[[A], B], items: Iterable[A], *, threads: int | None = None
+) -> Generator[B, None, None]:
     """Yield ``function(item)`` in the order of ``items``, computed by ``threads`` threads.
 
     At most ``threads`` items are worked on or waiting to be taken at any time, so that memory stays

@@ -14,7 +14,7 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import GroupReader, check_voxel_bytes, group_offsets
+from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, group_offsets
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
 from medcodec.container.nibabel_header import nibabel_header
@@ -59,7 +59,10 @@ class MedcFile:
         threads: int | None = None,
         cache_bytes: int = 1 << 28,
     ) -> None:
+        self._path = path
+        self._resolve = resolve
         self._threads = threads
+        self._cache_bytes = cache_bytes
         self._cache = GroupCache(cache_bytes)
         self._file = ByteSource(path)
         self.name = self._file.name
@@ -165,6 +168,10 @@ class MedcFile:
         """Return ``self[key] * slope + intercept`` as float64."""
         return np.asarray(np.asarray(self[key], np.float64) * self.slope + self.intercept)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For worker processes: the file is opened again there.
+        return _reopen, (self._path, self._resolve, self._threads, self._cache_bytes)
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -186,7 +193,7 @@ class MedcFile:
 
     def _read(self, ranges: tuple[range, ...]) -> AnyArray:
         region = Region(self.info.layout, ranges)
-        frames = np.empty(region.frame_shape, self.info.layout.frame_dtype)
+        frames = allocate(region.frame_shape, self.info.layout.frame_dtype, name=self.name)
 
         parts = list(select(self.info.grid, region))
         threads = min(self._threads or default_threads(), len(parts))
@@ -228,6 +235,10 @@ def read_structure(file: ByteSource) -> tuple[Front, Trailer, list[int]]:
     check_voxel_bytes(front.header, file.size, place=file.name)
     trailer, trailer_at = read_trailer(file)
     return front, trailer, group_offsets(front, trailer, trailer_at, place=file.name)
+
+
+def _reopen(path: Any, resolve: Resolve, threads: int | None, cache_bytes: int) -> MedcFile:
+    return MedcFile(path, resolve=resolve, threads=threads, cache_bytes=cache_bytes)
 
 
 def _named(name: str, resolve: Resolve, identity: CodecIdentity) -> Codec:

@@ -12,7 +12,7 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import voxel_sha256
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import GroupReader, check_voxel_bytes, find_records
+from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, find_records
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.parallel import ordered_map
 from medcodec.container.trailer import Trailer, read_trailer
@@ -106,7 +106,7 @@ def salvage(
     offsets: dict[int, list[int]] = {}
     for number, offset in find_records(file, len(header.grid)):
         offsets.setdefault(number, []).append(offset)
-    frames = _filled(header, fill)
+    frames = _filled(header, fill, file.name)
 
     def recover(number: int) -> LostGroup | None:
         reason = "its record was not found"
@@ -175,7 +175,7 @@ def _best_front(
     return fallback, None
 
 
-def _filled(header: Header, fill: float) -> np.ndarray[Any, np.dtype[Any]]:
+def _filled(header: Header, fill: float, name: str) -> np.ndarray[Any, np.dtype[Any]]:
     dtype = header.layout.frame_dtype
     try:
         with np.errstate(invalid="ignore"):
@@ -186,4 +186,6 @@ def _filled(header: Header, fill: float) -> np.ndarray[Any, np.dtype[Any]]:
     if dtype.kind in "iu" and float(value) != float(fill):
         msg = f"fill value {fill} is not a {dtype}; give one that is"
         raise OptionError(msg)
-    return np.full(header.layout.frame_shape, value, dtype)
+    frames = allocate(header.layout.frame_shape, dtype, name=name)
+    frames[...] = value
+    return frames

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -107,14 +108,15 @@ def write_stream(
     done = 0
     with ThreadPoolExecutor(1, thread_name_prefix="medcodec-sha") as hasher:
         digest = hasher.submit(voxel_sha256, volume.voxels) if kept is None else None
-        for coded in _coded_boxes(frames, codec, grid, threads=threads, verify=verify):
-            file.write(coded.record())
-            lengths.append(len(coded.data))
-            if kept is not None:
-                kept[coded.box] = coded.decoded
-            if progress:
-                done += math.prod(box_shape(coded.box))
-                progress(done, frames.size)
+        with contextlib.closing(_coded_boxes(frames, codec, grid, threads=threads, verify=verify)) as boxes:
+            for coded in boxes:
+                file.write(coded.record())
+                lengths.append(len(coded.data))
+                if kept is not None:
+                    kept[coded.box] = coded.decoded
+                if progress:
+                    done += math.prod(box_shape(coded.box))
+                    progress(done, frames.size)
         sha256 = digest.result() if digest else voxel_sha256(layout.from_frames(kept))  # type: ignore[arg-type]
     before = len(front) + sum(lengths) + RECORD_HEAD.size * len(lengths)
     copy = front if len(front) < before * _COPY_SHARE else b""
@@ -140,7 +142,7 @@ def _header(volume: Volume, codec: Codec, layout: FrameLayout, grid: Grid) -> He
 
 def _coded_boxes(
     frames: AnyArray, codec: Codec, grid: Grid, *, threads: int | None, verify: bool
-) -> Iterator[_Coded]:
+) -> Generator[_Coded, None, None]:
     def code(number: int) -> _Coded:
         box = grid.box(number)
         original = np.ascontiguousarray(frames[box])

@@ -208,6 +208,8 @@ class TestManyScans:
         assert "no file matches" in capsys.readouterr().err
         assert medc("compress", study) == 1
         assert "-o FOLDER" in capsys.readouterr().err
+        assert medc("compress", study / "a.nii", study / "c.npy", "-q") == 0
+        assert sorted(path.name for path in study.glob("*.medc")) == ["a.medc", "c.medc"]
 
     def test_two_scans_of_one_name(self, study, tmp_path):
         np.save(study / "a.npy", voxels(7))
@@ -223,6 +225,10 @@ class TestManyScans:
         assert "bad.medc" in capsys.readouterr().err
         assert sorted(path.name for path in back.iterdir()) == ["a.nii", "c.npy"]
         assert (back / "a.nii").read_bytes() == (study / "a.nii").read_bytes()
+        (out / "bad.medc").unlink()
+        assert medc("decompress", out, "-o", tmp_path / "all", "-q") == 0
+        assert (tmp_path / "all" / "deep" / "b.nii").exists()
+        assert medc("decompress", study, "-o", tmp_path / "none") == 1
 
 
 def piped(*arguments: object, data: bytes = b"") -> subprocess.CompletedProcess:

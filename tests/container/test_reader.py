@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import nibabel as nib
@@ -97,6 +98,25 @@ def test_many_threads_and_forks_share_one_file(tmp_path):
                 os._exit(0 if good else 1)
             assert good
             assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_open_file_goes_to_other_processes(tmp_path):
+    voxels = smooth_volume((8, 8, 9))
+    path = tmp_path / "a.medc"
+    path.write_bytes(coded(voxels))
+    with medcodec.open(path, threads=1, cache_bytes=5) as file:
+        twin = pickle.loads(pickle.dumps(file))
+    with twin:
+        assert np.array_equal(twin, voxels)
+
+
+def test_more_memory_than_there_is(tmp_path, monkeypatch):
+    path = tmp_path / "a.medc"
+    path.write_bytes(coded(smooth_volume((4, 4, 4))))
+    with medcodec.open(path) as file:
+        monkeypatch.setattr(np, "empty", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MedcodecError, match=r"a\.medc: 128 bytes of memory"):
+            file[...]
 
 
 def test_nibabel_header_of_nifti_and_others(tmp_path):
