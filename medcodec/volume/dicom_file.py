@@ -150,7 +150,7 @@ def _check_claim(dataset: Any, place: str) -> None:
     claimed = describe_pixels(dataset, place, little_endian=True, word_vr=True).size_bytes
     packed = len(dataset.PixelData or b"")
     if claimed > max(_SMALL_BYTES, _MAX_RATIO * packed):
-        msg = f"{place}: the attributes promise {claimed} bytes of pixels from {packed} compressed ones; damaged"
+        msg = f"{place}: the attributes promise {claimed} bytes of pixels, compressed to {packed}; damaged"
         raise FormatError(msg)
 
 

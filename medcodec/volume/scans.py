@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medcodec.errors import FormatError, MedcodecError, UnsupportedDataError
@@ -47,7 +47,7 @@ class ScanSource:
     warnings: tuple[str, ...] = ()
 
     def read(self) -> Volume:
-        """Return the scan.
+        """Return the scan; ``source.meta["name"]`` is the name of its file or, for a series, its own.
 
         Raises
         ------
@@ -56,7 +56,10 @@ class ScanSource:
         """
         known = formats.get(self.format)
         with guarded(str(self.paths[0]), "read the scan"):
-            return known.read(self.paths, root=self.root)
+            volume = known.read(self.paths, root=self.root)
+        name = self.name if known.is_folder(volume) else self.paths[0].name
+        source = replace(volume.source, meta={**volume.source.meta, "name": name})
+        return replace(volume, source=source)
 
 
 def find_scans(path: str | Path) -> list[ScanSource]:

@@ -1,5 +1,6 @@
 import gzip
 import struct
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medcodec import volume
-from medcodec.errors import FormatError, MedcodecError, UnsupportedDataError
+from medcodec.errors import FormatError, MedcodecError, MissingDependencyError, UnsupportedDataError
 from medcodec.volume.raw import RGB, RGBA
 
 NUMBERS = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8", "c8", "c16"]
@@ -123,12 +124,11 @@ def test_compression_follows_the_name(tmp_path, ending):
     assert volume.to_bytes(volume.read(written[0])) == data
 
 
-@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair, nib.Spm2AnalyzeImage])
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair, nib.AnalyzeImage])
 @pytest.mark.parametrize("named", [".hdr", ".img"])
 def test_pairs(tmp_path, kind, named):
     array = np.random.default_rng(0).integers(-900, 900, (5, 4, 3), np.int16)
     nib.save(kind(array, np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / "a.img")
-    (tmp_path / "a.mat").unlink(missing_ok=True)  # SPM's own affine beside the pair is no part of it
     with (tmp_path / "a.img").open("ab") as file:
         file.write(b"more")
     scan = volume.read(tmp_path / f"a{named}")
@@ -229,6 +229,13 @@ def test_real_files(data_dir):
         good += 1
         assert volume.to_bytes(scan) == payload(path), path
     assert good >= 25
+
+
+def test_a_missing_zstandard_names_the_extra(tmp_path, monkeypatch):
+    (tmp_path / "scan.nii.zst").write_bytes(zstandard.compress(with_dims(2, 2, 2)))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(MissingDependencyError, match=r"medcodec\[zstd\]"):
+        volume.read(tmp_path / "scan.nii.zst")
 
 
 def test_many_gzip_members_and_what_follows_them():

@@ -29,6 +29,7 @@ def test_a_folder_lists_every_scan(tmp_path, scan_path):
     ]
     assert len(scans[0].warnings) == 2
     assert scan_path in scans[0].paths
+    assert [scan.read().source.meta["name"] for scan in scans] == [scan.paths[0].name for scan in scans]
 
 
 def test_listing_does_not_read_voxels(tmp_path):
