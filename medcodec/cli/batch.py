@@ -14,7 +14,9 @@ from medcodec.cli.patterns import SUFFIX
 from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.errors import MedcodecError
 from medcodec.resume import already_done
-from medcodec.volume import ScanSource, find_scans
+from medcodec.volume import ScanSource, find_scans, suffixes
+
+_SHOWN_WARNINGS = 3
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,28 @@ def _find_jobs(inputs: list[str], folder: Path | None, console: Console) -> tupl
             console.error(str(error))
             failures.append(Outcome(name, "failed", text=str(error)))
             continue
-        for warning in scans[0].warnings:
-            console.note(f"skipped: {warning}")
+        failures += _rejected(scans[0].warnings, console)
         place = folder or Path(name).parent
         jobs += [_Job(scan, _free_name(place / f"{scan.name}{SUFFIX}", taken)) for scan in scans]
     return jobs, failures
+
+
+def _rejected(warnings: tuple[str, ...], console: Console) -> list[Outcome]:
+    """Tell of files that are in no scan; those that are named like scans count as failures."""
+    failures: list[Outcome] = []
+    others: list[str] = []
+    for warning in warnings:
+        path = warning.partition(": ")[0]
+        if path.lower().endswith(suffixes()):
+            console.error(warning)
+            failures.append(Outcome(path, "failed", text=warning))
+        else:
+            others.append(warning)
+    for number, warning in enumerate(others):
+        (console.note if number < _SHOWN_WARNINGS else console.detail)(f"skipped: {warning}")
+    if len(others) > _SHOWN_WARNINGS:
+        console.note(f"skipped: {len(others) - _SHOWN_WARNINGS} more files (--verbose lists them)")
+    return failures
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:

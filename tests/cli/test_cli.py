@@ -190,13 +190,16 @@ class TestManyScans:
 
     def test_failures_are_named_and_the_rest_goes_on(self, study, tmp_path, capsys):
         (study / "bad.nii").write_bytes((study / "a.nii").read_bytes()[:-100])
-        (study / "notes.txt").write_text("no scan")
+        (study / "empty.nii.gz").write_bytes(b"")
+        for name in "abcdef":
+            (study / f"notes-{name}.txt").write_text("no scan")
         assert medc("compress", study, "-o", tmp_path / "out") == 1
         shown = capsys.readouterr()
-        assert "3 of 4 scans" in shown.out
-        assert "failed: bad" in shown.out
+        assert "3 of 5 scans" in shown.out
+        assert "empty.nii.gz, bad" in shown.out
         assert "bad.nii" in shown.err
-        assert "notes.txt" in shown.err
+        assert "notes-a.txt" in shown.err
+        assert "3 more files" in shown.err
 
     def test_patterns_and_several_inputs(self, study, tmp_path, capsys):
         out = tmp_path / "out"
