@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from medcodec.errors import MedcodecError, OptionError
 
@@ -66,25 +66,20 @@ def write_atomically(destination: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _temporary_beside(destination: Path) -> Iterator[BinaryIO]:
-    handle, name = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.", suffix=".part")
-    temporary = Path(name)
+    temporary = destination.with_name(f".{destination.name[:80]}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "w+b") as file:
-            yield cast("BinaryIO", file)
+        # Made within the block, under a name that is known before: no interrupt finds it unguarded.
+        with temporary.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(destination.stat().st_mode if destination.exists() else 0o666 & ~_umask())
+        if destination.exists():
+            temporary.chmod(destination.stat().st_mode)
         temporary.replace(destination)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(destination.parent)
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ _KEYS = {
     "slope",
     "source",
 }
+_DTYPE = re.compile(r"[<|][biufc](1|2|4|8|16)")
 _NAMED_FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 MAX_HEADER_BYTES = 1 << 22
 MAX_GROUPS = 1 << 20
@@ -214,7 +216,8 @@ def _pack_float(value: float) -> float | str:
 
 def _parse_float(value: Any) -> float:
     if isinstance(value, str):
-        return _NAMED_FLOATS[value]
+        return _DTYPE = re.compile(r"[<|][biufc](1|2|4|8|16)")
+_NAMED_FLOATS[value]
     if type(value) not in {int, float} or not math.isfinite(value):
         msg = f"{value!r:.60} is not a finite number"
         raise ValueError(msg)
@@ -229,10 +232,12 @@ def _pack_dtype(dtype: np.dtype[Any]) -> Any:
 def _parse_dtype(value: Any) -> np.dtype[Any]:
     if not isinstance(value, str):
         value = [(_typed(name, str, "dtype"), _typed(kind, str, "dtype")) for name, kind in value]
+    for name in [value] if isinstance(value, str) else [kind for _, kind in value]:
+        # NumPy's own parser takes far more than names, and fails in more ways.
+        if not _DTYPE.fullmatch(name):
+            msg = f"dtype is {name!r:.60}"
+            raise ValueError(msg)
     dtype: np.dtype[Any] = np.dtype(value)
-    if dtype.hasobject:
-        msg = f"dtype is {value!r:.60}"
-        raise ValueError(msg)
     native: np.dtype[Any] = dtype.newbyteorder("=")
     return native
 

@@ -97,6 +97,8 @@ HOSTILE = {
     "layout with a far axis": {"layout": [[3], [2], [1], [9]]},
     "objects": {"dtype": "|O"},
     "another dtype": {"dtype": "<i8"},
+    "a dtype that is no name": {"dtype": ",0"},
+    "fields that are no names": {"dtype": [["R", "04"], ["G", "i,"]]},
     "an endless dtype": {"dtype": "V99999999999"},
     "an empty structure": {"dtype": []},
     "a strange dtype": {"dtype": [["x", "(1000000,1000000)u1"]]},
