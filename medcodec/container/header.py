@@ -216,8 +216,7 @@ def _pack_float(value: float) -> float | str:
 
 def _parse_float(value: Any) -> float:
     if isinstance(value, str):
-        return _DTYPE = re.compile(r"[<|][biufc](1|2|4|8|16)")
-_NAMED_FLOATS[value]
+        return _NAMED_FLOATS[value]
     if type(value) not in {int, float} or not math.isfinite(value):
         msg = f"{value!r:.60} is not a finite number"
         raise ValueError(msg)
