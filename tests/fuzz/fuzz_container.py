@@ -1,0 +1,89 @@
+"""Fuzz target: any bytes must decode, or raise a `MedcodecError`, within bounded memory.
+
+With atheris installed: ``python tests/fuzz/fuzz_container.py corpus/``. The corpus is seeded with whole files
+by ``python tests/fuzz/fuzz_container.py --seed corpus/``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import medcodec
+from medcodec.api import salvage_file
+from medcodec.container.bytesource import ByteSource
+from medcodec.container.front import read_front
+from medcodec.container.layout import PREFIX, SECTION_HEAD, pack_section
+from medcodec.errors import MedcodecError
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
+import conftest  # noqa: E402, F401 (registers the codec for tests)
+from helpers import coded, smooth_volume  # noqa: E402
+
+
+def one_input(data: bytes) -> None:
+    """Read, index and salvage one input; only `MedcodecError` may come out."""
+    with contextlib.suppress(MedcodecError), medcodec.open(io.BytesIO(data), threads=1) as file:
+        file.read_source()
+        np.asarray(file)
+    with contextlib.suppress(MedcodecError):
+        salvage_file(io.BytesIO(data), threads=1)
+
+
+def seeds() -> list[bytes]:
+    """Return small whole files of different kinds."""
+    return [
+        coded(smooth_volume((5, 6, 7)), axis=2, group_frames=2),
+        coded(smooth_volume((4, 5, 3, 4), np.float32), tile=3),
+        coded(smooth_volume((9, 8), np.uint8)),
+        coded(smooth_volume((4, 4, 4), np.complex64), group_frames=1),
+    ]
+
+
+def mutate(data: bytes, rng: random.Random) -> bytes:
+    """Return damaged bytes; in half of the cases the header's text is what is damaged, and packed again."""
+    if rng.random() < 0.5:
+        return _splice(data, rng)
+    front = read_front(ByteSource(data))
+    rest = data[front.blobs_at - SECTION_HEAD.size :]
+    return PREFIX + pack_section(_splice(front.header.to_json(), rng)) + rest
+
+
+def _splice(data: bytes, rng: random.Random) -> bytes:
+    damaged = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(damaged) + 1)
+        match rng.randrange(5):
+            case 0:
+                damaged[at : at + 1] = bytes([rng.randrange(256)])
+            case 1:
+                del damaged[at : at + rng.randint(1, 30)]
+            case 2:
+                other = rng.randrange(len(damaged) + 1)
+                damaged[at:at] = damaged[other : other + rng.randint(1, 40)]
+            case 3:
+                damaged[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"9999", b"-1.0"])
+            case _:
+                damaged[at : at + 1] = rng.choice([b"0", b"9", b"-", b"[", b"]", b'"', b",", b"e"])
+    return bytes(damaged)
+
+
+def main() -> None:
+    """Write the seeds, or fuzz until stopped."""
+    if sys.argv[1:2] == ["--seed"]:
+        for number, data in enumerate(seeds()):
+            (Path(sys.argv[2]) / f"{number}.medc").write_bytes(data)
+        return
+    import atheris
+
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
