@@ -1,0 +1,19 @@
+// The encoder's training of linear predictors on a sample of the blocks.
+#pragma once
+#include "blocks_planes.hpp"
+
+namespace medcodec::blocks {
+
+// The linear predictors of each class of frames.
+struct Predictors {
+    int count[kFrameClasses] = {};
+    std::int32_t weights[kFrameClasses][kMaxPredictors][kTaps] = {};
+};
+
+inline int tap_pairs(int frame_class) { return frame_class == kIntra ? kIntraPairs : kTapPairs; }
+
+// Groups sampled blocks by the predictor that suits them and solves for each group, in turns.
+template <class T>
+Predictors train(const Planes<T>&, const Kernels&);
+
+}  // namespace medcodec::blocks
