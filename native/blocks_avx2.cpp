@@ -2,6 +2,7 @@
 // AVX2: nothing that the linker could choose for another file.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "blocks_kernels.hpp"
 
@@ -84,6 +85,7 @@ struct V {
 namespace {
 
 using medcodec::blocks::Lanes;
+using medcodec::blocks::RawBits;
 using medcodec::blocks::TokenTables;
 
 // For every set of lanes that need a word, the order in which eight successive words go to the lanes.
@@ -162,8 +164,67 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
     decode_some(lanes, tables, levels, i, count, tokens);
 }
 
-constexpr medcodec::blocks::Kernels kAvx2 = {"avx2",      choose_block, tap_sums, covariance,
-                                             even_levels, odd_levels,   tokenise, decode_tokens};
+// Raw bits of eight tokens, which together have at most 8 * 14 bits: each is read on its own.
+__m256i raw_values(__m256i token, RawBits& raw) {
+    const __m256i bits = _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)),
+                                          _mm256_setzero_si256());
+    const __m256i has = _mm256_cmpgt_epi32(token, _mm256_set1_epi32(medcodec::blocks::kDirectTokens - 1));
+    const __m256i count = _mm256_and_si256(bits, has);
+    __m256i sum = _mm256_add_epi32(count, _mm256_slli_si256(count, 4));
+    sum = _mm256_add_epi32(sum, _mm256_slli_si256(sum, 8));
+    const __m256i low_total = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
+    sum = _mm256_add_epi32(sum, _mm256_blend_epi32(_mm256_setzero_si256(), low_total, 0xf0));
+    const __m256i at = _mm256_add_epi32(_mm256_sub_epi32(sum, count), _mm256_set1_epi32(static_cast<int>(raw.at & 7)));
+    const __m256i word = _mm256_i32gather_epi32(reinterpret_cast<const int*>(raw.data + (raw.at >> 3)),
+                                                _mm256_srli_epi32(at, 3), 1);
+    const __m256i shifted = _mm256_srlv_epi32(word, _mm256_and_si256(at, _mm256_set1_epi32(7)));
+    const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), count), _mm256_set1_epi32(1));
+    raw.at += static_cast<std::uint64_t>(_mm256_extract_epi32(sum, 7));
+    const __m256i leading = _mm256_or_si256(_mm256_and_si256(token, _mm256_set1_epi32(3)), _mm256_set1_epi32(4));
+    const __m256i large = _mm256_or_si256(_mm256_sllv_epi32(leading, count), _mm256_and_si256(shifted, mask));
+    return _mm256_blendv_epi8(token, large, has);
+}
+
+void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
+            std::int16_t* residuals, std::uint16_t* magnitudes) {
+    const Reg limit = V::set16(medcodec::blocks::kMagnitudeMax), one = V::set16(1);
+    RawBits local = raw;
+    std::ptrdiff_t i = 0;
+    for (; i + V::kLanes <= count; i += V::kLanes) {
+        const __m128i token = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tokens + i));
+        __m256i zigzag;
+        if (_mm_testz_si128(token, _mm_set1_epi8(-medcodec::blocks::kDirectTokens))) {
+            zigzag = _mm256_cvtepu8_epi16(token);
+        } else {
+            const __m256i low = raw_values(_mm256_cvtepu8_epi32(token), local);
+            const __m256i high = raw_values(_mm256_cvtepu8_epi32(_mm_srli_si128(token, 8)), local);
+            zigzag = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
+        }
+        const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, one));
+        const Reg r = V::bit_xor(_mm256_srli_epi16(zigzag, 1), sign);
+        V::store(residuals + i, r);
+        V::store(magnitudes + i, V::min16(V::shift_right16(magnitude(r), magnitude_shift), limit));
+    }
+    for (; i < count; ++i) {
+        const std::uint32_t token = tokens[i];
+        std::uint32_t z = token;
+        if (token >= static_cast<std::uint32_t>(medcodec::blocks::kDirectTokens)) {
+            const std::uint32_t bits = (token >> 2) - 2;
+            std::uint32_t window;
+            std::memcpy(&window, local.data + (local.at >> 3), 4);
+            z = (4 | (token & 3)) << bits | (window >> (local.at & 7) & ((1u << bits) - 1));
+            local.at += bits;
+        }
+        const std::int16_t r = static_cast<std::int16_t>((z >> 1) ^ (0u - (z & 1)));
+        residuals[i] = r;
+        const int m = (r < 0 ? (r == -32768 ? 32767 : -r) : r) >> magnitude_shift;
+        magnitudes[i] = static_cast<std::uint16_t>(m > medcodec::blocks::kMagnitudeMax ? medcodec::blocks::kMagnitudeMax : m);
+    }
+    raw = local;
+}
+
+constexpr medcodec::blocks::Kernels kAvx2 = {"avx2",     choose_block, tap_sums,      covariance, even_levels,
+                                             odd_levels, tokenise,     decode_tokens, expand};
 
 }  // namespace
 

@@ -82,18 +82,6 @@ class BitReader {
         return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));
     }
 
-    // Without checks; the caller knows that 8 bytes are there. count <= 32.
-    std::uint32_t get_fast(int count) {
-        std::uint64_t window;
-        std::memcpy(&window, data_ + (at_ >> 3), 8);
-        window >>= at_ & 7;
-        at_ += static_cast<std::uint64_t>(count);
-        return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));
-    }
-
-    // True if whole words of 64 bits can be read while consuming `count` more bits.
-    bool roomy(std::uint64_t count) const { return left() >= count + 72; }
-
   private:
     const std::uint8_t* data_;
     std::uint64_t bits_;

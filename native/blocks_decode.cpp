@@ -33,7 +33,7 @@ Predictors read_predictors(BitReader& in) {
 
 // Everything of a coded stream but the header.
 struct Parts {
-    Parts(ByteReader& in, const Shape& shape, int lane_count) {
+    Parts(ByteReader& in, const Shape& shape, int lane_count, int tokens) {
         const std::size_t side = static_cast<std::size_t>(in.get(4));
         const std::size_t choice_bytes = static_cast<std::size_t>(in.get(4));
         const std::size_t raw_bytes = static_cast<std::size_t>(in.get(4));
@@ -41,8 +41,10 @@ struct Parts {
         predictors = read_predictors(models);
         const ContextModel choice_model = read_model(models, 1);
         token_model = read_model(models, kContextClasses);
+        for (int c = 0; c < token_model.contexts; ++c)
+            if (token_model.highest[c] >= tokens) throw Error("block stream has tokens beyond the width of its voxels");
         read_choices(in.take(choice_bytes), choice_bytes, choice_model, shape);
-        raw = BitReader(in.take(raw_bytes), raw_bytes);
+        raw = {in.take(raw_bytes), 0, 8 * static_cast<std::uint64_t>(raw_bytes)};
         const std::size_t rest = in.left();
         lanes = read_lanes(in.take(rest), rest, lane_count);
     }
@@ -50,7 +52,7 @@ struct Parts {
     Predictors predictors;
     ContextModel token_model;
     std::vector<std::uint8_t> choices;
-    BitReader raw{nullptr, 0};
+    RawBits raw;
     Lanes lanes;
 
   private:
@@ -92,7 +94,8 @@ class FrameDecoder {
           planes_(shape),
           tables_(parts.token_model, kContextClasses),
           activity_(shape),
-          residuals_(static_cast<std::size_t>(shape.width + 1)),
+          even_(static_cast<std::size_t>(shape.width / 2 + 1)),
+          odd_(even_.size()),
           sums_(static_cast<std::size_t>(shape.width + kPadRight)),
           levels_(static_cast<std::size_t>(shape.width + kPadRight)),
           tokens_(levels_.size()) {}
@@ -110,7 +113,7 @@ class FrameDecoder {
                     if (y % kBlock == kBlock - 1 || y + 1 == shape_.height) choices += across;
                 }
         check_finished(parts_.lanes);
-        if (parts_.raw.left() > 7) throw Error("block stream has raw bits left over");
+        if (parts_.raw.size - parts_.raw.at > 7) throw Error("block stream has raw bits left over");
     }
 
   private:
@@ -120,12 +123,11 @@ class FrameDecoder {
         const int classes = frame_class(s, f) == kIntra ? 0 : 2;
         Activity& activity = activity_.current(s, f);
         ops_.k.even_levels(rows, even, levels_.data());
-        decode_phase(even, classes, activity.even(y), residuals_.data());
+        decode_phase(even, classes, activity.even(y), even_.data());
         ops_.k.odd_levels(rows, odd, levels_.data());
-        decode_phase(odd, classes + 1, activity.odd(y), residuals_.data() + 1);
+        decode_phase(odd, classes + 1, activity.odd(y), odd_.data());
     }
 
-    // Residuals go to every second place.
     void decode_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes, T* residuals) {
         const TokenTables tables = tables_.of_class(context_class);
         Lanes& lanes = parts_.lanes;
@@ -133,25 +135,12 @@ class FrameDecoder {
             ops_.k.decode_tokens(lanes, tables, levels_.data(), count, tokens_.data());
         else if (!generic::decode_tokens(lanes, tables, levels_.data(), 0, count, tokens_.data()))
             throw Error("block stream lacks rANS words");
-        constexpr int kMostRaw = 8 * sizeof(T);
-        const bool roomy = parts_.raw.roomy(static_cast<std::uint64_t>(count * kMostRaw));
-        if (roomy) expand<true>(count, magnitudes, residuals);
-        else expand<false>(count, magnitudes, residuals);
-    }
-
-    template <bool kRoomy>
-    void expand(std::int64_t count, std::uint16_t* magnitudes, T* residuals) {
-        BitReader raw = parts_.raw;
-        for (std::int64_t i = 0; i < count; ++i) {
-            const int token = tokens_[static_cast<std::size_t>(i)];
-            const int bits = raw_bits(token);
-            const std::uint32_t z = token_base(token) + (kRoomy ? raw.get_fast(bits) : raw.get(bits));
-            const T r = static_cast<T>(static_cast<U>((z >> 1) ^ (0u - (z & 1))));
-            residuals[2 * i] = r;
-            const std::int64_t m = generic::magnitude(r) >> header_.magnitude_shift;
-            magnitudes[i] = static_cast<std::uint16_t>(m > kMagnitudeMax ? kMagnitudeMax : m);
-        }
-        parts_.raw = raw;
+        RawBits& raw = parts_.raw;
+        const std::uint64_t most = static_cast<std::uint64_t>(count) * 8 * sizeof(T) + 64;
+        if (raw.size - raw.at >= most)
+            ops_.expand(tokens_.data(), count, header_.magnitude_shift, raw, residuals, magnitudes);
+        else if (!generic::expand_checked(tokens_.data(), count, header_.magnitude_shift, raw, residuals, magnitudes))
+            throw Error("block stream lacks raw bits");
     }
 
     void reconstruct(std::int64_t s, std::int64_t f, std::int64_t y, const std::uint8_t* choices) {
@@ -159,49 +148,51 @@ class FrameDecoder {
         planes_.set_left_pad(s, f, y);
         T* row = planes_.row(s, f, y);
         if (cls == kIntra && y == 0) {
-            for (std::int64_t x = 0; x < shape_.width; ++x)
-                row[x] = generic::wrap<T>(static_cast<std::int64_t>(row[x - 1]) + residuals_[static_cast<std::size_t>(x)]);
+            run(0, shape_.width, row, [](std::int64_t, std::int64_t w, std::int64_t) { return w; });
         } else {
             const RowTaps<T> taps = planes_.taps(s, f, y);
             for (std::int64_t x = 0; x < shape_.width;) {
                 const std::int64_t first = x;
                 const int choice = choices[x / kBlock];
                 while (x < shape_.width && choices[x / kBlock] == choice) x += kBlock;
-                const int columns = static_cast<int>(std::min(x, shape_.width) - first);
-                if (choice == parts_.predictors.count[cls]) median_run(taps, first, columns, row);
-                else linear_run(taps, first, columns, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
+                x = std::min(x, shape_.width);
+                if (choice == parts_.predictors.count[cls]) median_run(taps, first, x, row);
+                else linear_run(taps, first, x, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
             }
         }
         planes_.set_right_pad(s, f, y);
     }
 
-    void linear_run(const RowTaps<T>& taps, std::int64_t first, int columns, const std::int32_t* weights, int pairs,
-                    T* row) {
-        ops_.tap_sums(taps, first, columns, weights, pairs, sums_.data());
-        const Sum weight_w = weights[kW], weight_ww = weights[kWW], low = range_.low, high = range_.high;
-        const T* residuals = residuals_.data() + first;
-        row += first;
-        Sum w = row[-1], ww = row[-2];
-        for (int i = 0; i < columns; ++i) {
-            const Sum sum = sums_[static_cast<std::size_t>(i)] + weight_ww * ww + weight_w * w;
-            const Sum p = generic::clamp<Sum>(sum >> kWeightBits, low, high);
-            ww = w;
-            w = generic::wrap<T>(p + residuals[i]);
-            row[i] = static_cast<T>(w);
+    // Adds residuals to predictions, a function of the column and the two voxels on the left. `first` is even.
+    template <class Predict>
+    void run(std::int64_t first, std::int64_t end, T* row, Predict predict) {
+        Sum w = row[first - 1], ww = row[first - 2];
+        std::int64_t x = first;
+        for (; x + 1 < end; x += 2) {
+            row[x] = generic::wrap<T>(predict(x, w, ww) + even_[static_cast<std::size_t>(x / 2)]);
+            ww = row[x];
+            row[x + 1] = generic::wrap<T>(predict(x + 1, ww, w) + odd_[static_cast<std::size_t>(x / 2)]);
+            w = row[x + 1];
         }
+        if (x < end) row[x] = generic::wrap<T>(predict(x, w, ww) + even_[static_cast<std::size_t>(x / 2)]);
     }
 
-    void median_run(const RowTaps<T>& taps, std::int64_t first, int columns, T* row) {
-        const T* n = taps.tap[kN] + first;
-        const T* nw = taps.tap[kNW] + first;
-        const T* residuals = residuals_.data() + first;
-        row += first;
-        std::int64_t w = row[-1];
-        for (int i = 0; i < columns; ++i) {
-            const std::int64_t p = generic::median_edge<std::int64_t>(w, n[i], generic::edge_step(n[i], nw[i]));
-            w = generic::wrap<T>(p + residuals[i]);
-            row[i] = static_cast<T>(w);
-        }
+    void linear_run(const RowTaps<T>& taps, std::int64_t first, std::int64_t end, const std::int32_t* weights,
+                    int pairs, T* row) {
+        ops_.tap_sums(taps, first, static_cast<int>(end - first), weights, pairs, sums_.data() + first);
+        const Sum weight_w = weights[kW], weight_ww = weights[kWW], low = range_.low, high = range_.high;
+        const Sum* sums = sums_.data();
+        run(first, end, row, [=](std::int64_t x, Sum w, Sum ww) {
+            return generic::clamp<Sum>((sums[x] + weight_ww * ww + weight_w * w) >> kWeightBits, low, high);
+        });
+    }
+
+    void median_run(const RowTaps<T>& taps, std::int64_t first, std::int64_t end, T* row) {
+        const T* n = taps.tap[kN];
+        const T* nw = taps.tap[kNW];
+        run(first, end, row, [=](std::int64_t x, std::int64_t w, std::int64_t) {
+            return generic::median_edge<std::int64_t>(w, n[x], generic::edge_step(n[x], nw[x]));
+        });
     }
 
     Parts& parts_;
@@ -212,7 +203,7 @@ class FrameDecoder {
     Planes<T> planes_;
     DecodeTables tables_;
     ActivityStore activity_;
-    std::vector<T> residuals_;  // of one row
+    std::vector<T> even_, odd_;  // residuals of one row, by column
     std::vector<Sum> sums_;
     std::vector<std::uint8_t> levels_, tokens_;
 };
@@ -220,7 +211,8 @@ class FrameDecoder {
 template <class T, class Value>
 void decode_coded(ByteReader& in, const Shape& shape, const Header& header, const ValueMap& map,
                   const Kernels& kernels, Value* voxels) {
-    Parts parts(in, shape, header.flags & kManyLanes ? kMaxLanes : 4);
+    const int tokens = sizeof(T) == 2 ? kMaxTokens / 2 : kMaxTokens;
+    Parts parts(in, shape, header.flags & kManyLanes ? kMaxLanes : 4, tokens);
     FrameDecoder<T>(parts, shape, kernels, header).decode(map, voxels);
 }
 

@@ -60,11 +60,28 @@ inline Shape canonical(Shape s) {
     return s;
 }
 
-inline int raw_bits(int token) { return token < kDirectTokens ? 0 : (token >> 2) - 2; }
+constexpr int raw_bits(int token) { return token < kDirectTokens ? 0 : (token >> 2) - 2; }
 
-inline std::uint32_t token_base(int token) {
+constexpr std::uint32_t token_base(int token) {
     return token < kDirectTokens ? static_cast<std::uint32_t>(token)
                                  : static_cast<std::uint32_t>(4 + (token & 3)) << raw_bits(token);
 }
+
+// raw_bits and token_base of every token.
+struct TokenValues {
+    std::uint8_t bits[kMaxTokens];
+    std::uint32_t base[kMaxTokens];
+};
+
+constexpr TokenValues make_token_values() {
+    TokenValues values{};
+    for (int t = 0; t < kMaxTokens; ++t) {
+        values.bits[t] = static_cast<std::uint8_t>(raw_bits(t));
+        values.base[t] = token_base(t);
+    }
+    return values;
+}
+
+inline constexpr TokenValues kTokenValues = make_token_values();
 
 }  // namespace medcodec::blocks

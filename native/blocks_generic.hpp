@@ -177,5 +177,48 @@ inline bool decode_tokens(Lanes& lanes, const TokenTables& tables, const std::ui
     return true;
 }
 
+inline std::uint64_t load64(const std::uint8_t* p) {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(p[i]) << (8 * i);
+    return value;
+}
+
+template <class T>
+void put_residual(std::uint32_t zigzag, int magnitude_shift, T* residual, std::uint16_t* clipped) {
+    const T r = static_cast<T>(static_cast<typename Arithmetic<T>::Unsigned>((zigzag >> 1) ^ (0u - (zigzag & 1))));
+    *residual = r;
+    const std::int64_t m = magnitude(r) >> magnitude_shift;
+    *clipped = static_cast<std::uint16_t>(m > kMagnitudeMax ? kMagnitudeMax : m);
+}
+
+template <class T>
+void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw, T* residuals,
+            std::uint16_t* magnitudes) {
+    std::uint64_t at = raw.at;
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const int bits = kTokenValues.bits[tokens[i]];
+        const std::uint64_t window = load64(raw.data + (at >> 3)) >> (at & 7);
+        at += static_cast<std::uint64_t>(bits);
+        const std::uint32_t extra = static_cast<std::uint32_t>(window & ((std::uint64_t{1} << bits) - 1));
+        put_residual(kTokenValues.base[tokens[i]] + extra, magnitude_shift, residuals + i, magnitudes + i);
+    }
+    raw.at = at;
+}
+
+// As expand, near the end of the raw bits; returns false if they run out.
+template <class T>
+bool expand_checked(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
+                    T* residuals, std::uint16_t* magnitudes) {
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const int bits = kTokenValues.bits[tokens[i]];
+        if (static_cast<std::uint64_t>(bits) > raw.size - raw.at) return false;
+        std::uint32_t extra = 0;
+        for (int b = 0; b < bits; ++b, ++raw.at)
+            extra |= static_cast<std::uint32_t>(raw.data[raw.at >> 3] >> (raw.at & 7) & 1) << b;
+        put_residual(kTokenValues.base[tokens[i]] + extra, magnitude_shift, residuals + i, magnitudes + i);
+    }
+    return true;
+}
+
 }  // namespace generic
 }  // namespace medcodec::blocks

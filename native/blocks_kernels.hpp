@@ -50,6 +50,13 @@ struct Lanes {
     const std::uint8_t* end;
 };
 
+// Raw bits that follow tokens, least significant bit first.
+struct RawBits {
+    const std::uint8_t* data;
+    std::uint64_t at;    // next bit
+    std::uint64_t size;  // in bits
+};
+
 struct Kernels {
     const char* name;
     // Writes the residuals of the best predictor to `residuals` and returns its index.
@@ -67,6 +74,10 @@ struct Kernels {
     // Decodes `count` tokens; the caller has made sure that `count` words are there.
     void (*decode_tokens)(Lanes&, const TokenTables&, const std::uint8_t* levels, std::ptrdiff_t count,
                           std::uint8_t* tokens);
+    // Residuals and clipped magnitudes of tokens and their raw bits; the caller has made sure that the longest
+    // raw bits of `count` tokens, and 8 bytes more, are there.
+    void (*expand)(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits&,
+                   std::int16_t* residuals, std::uint16_t* magnitudes);
 };
 
 const Kernels& scalar_kernels();

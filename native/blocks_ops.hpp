@@ -24,6 +24,11 @@ struct Ops {
         if constexpr (sizeof(T) == 2) k.tokenise(residuals, count, magnitude_shift, zigzag, tokens, magnitudes);
         else generic::tokenise<T>(residuals, count, magnitude_shift, zigzag, tokens, magnitudes);
     }
+    void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw, T* residuals,
+                std::uint16_t* magnitudes) const {
+        if constexpr (sizeof(T) == 2) k.expand(tokens, count, magnitude_shift, raw, residuals, magnitudes);
+        else generic::expand<T>(tokens, count, magnitude_shift, raw, residuals, magnitudes);
+    }
 };
 
 // Predictions stay in the range of the voxels, which starts at the smallest T.

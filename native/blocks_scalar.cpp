@@ -16,7 +16,8 @@ constexpr Kernels kScalar = {"scalar",
                              generic::even_levels,
                              generic::odd_levels,
                              generic::tokenise<std::int16_t>,
-                             decode_tokens};
+                             decode_tokens,
+                             generic::expand<std::int16_t>};
 
 }  // namespace
 

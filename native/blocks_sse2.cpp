@@ -74,8 +74,8 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
     generic::decode_tokens(lanes, tables, levels, 0, count, tokens);
 }
 
-constexpr Kernels kSse2 = {"sse2",        choose_block, tap_sums, covariance,
-                           even_levels, odd_levels,   tokenise, decode_tokens};
+constexpr Kernels kSse2 = {"sse2",     choose_block, tap_sums,      covariance,    even_levels,
+                           odd_levels, tokenise,     decode_tokens, generic::expand<std::int16_t>};
 
 }  // namespace
 
