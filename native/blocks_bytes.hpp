@@ -52,7 +52,6 @@ class BitWriter {
         pending_ >>= 32;
         filled_ -= 32;
     }
-    // Up to 16 bits of zeros are as good as the end of the stream: unused bits are zero.
     std::vector<std::uint8_t> finish() {
         for (; filled_ > 0; filled_ -= 8, pending_ >>= 8) data_.push_back(static_cast<std::uint8_t>(pending_));
         filled_ = 0;
@@ -63,6 +62,36 @@ class BitWriter {
     std::vector<std::uint8_t> data_;
     std::uint64_t pending_ = 0;
     int filled_ = 0;
+};
+
+// Bits in bulk: room must be made before a run of puts.
+class BitSink {
+  public:
+    // For `count` more values of at most 32 bits.
+    void make_room(std::size_t count) {
+        const std::size_t wanted = used_ + 4 * count + 16;
+        if (data_.size() < wanted) data_.resize(wanted + wanted / 2);
+    }
+    // Values of together at most 56 bits at a time.
+    void put(std::uint64_t value, int count) {
+        pending_ |= value << filled_;
+        filled_ += count;
+        std::uint8_t* to = data_.data() + used_;
+        for (int i = 0; i < 8; ++i) to[i] = static_cast<std::uint8_t>(pending_ >> (8 * i));
+        used_ += static_cast<std::size_t>(filled_ >> 3);
+        pending_ = filled_ >> 3 ? pending_ >> (filled_ & ~7) : pending_;
+        filled_ &= 7;
+    }
+    std::vector<std::uint8_t> finish() {
+        data_.resize(used_ + (filled_ > 0));
+        return std::move(data_);
+    }
+
+  private:
+    std::vector<std::uint8_t> data_;
+    std::size_t used_ = 0;
+    std::uint64_t pending_ = 0;  // of the byte at used_ and after
+    int filled_ = 0;             // below 8 between puts
 };
 
 class BitReader {

@@ -1,6 +1,7 @@
 // The encoder of the block codec: choose predictors, gather statistics, write.
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "blocks_codec.hpp"
 #include "blocks_entropy.hpp"
@@ -28,13 +29,14 @@ class FrameEncoder {
           line_(static_cast<std::size_t>(shape_.width + kPadRight)),
           zigzag_(line_.size()),
           token_counts_(kAllLevels),
+          more_counts_(kAllLevels),
           choice_counts_(kAllLevels) {
         tokens_.resize(static_cast<std::size_t>(shape_.voxels() + kPadRight));
         levels_.resize(tokens_.size());
     }
 
     std::vector<std::uint8_t> encode() {
-        predictors_ = train(planes_, ops_.k);
+        predictors_ = train(planes_, ops_.k, header_.span);
         for (std::int64_t s = 0; s < shape_.sequences; ++s)
             for (std::int64_t f = 0; f < shape_.frames; ++f) encode_frame(s, f);
         tokens_.resize(at_);
@@ -99,17 +101,42 @@ class FrameEncoder {
         std::uint8_t* levels = levels_.data() + at_;
         ops_.tokenise(line_.data(), count, header_.magnitude_shift, zigzag_.data(), tokens, magnitudes);
         const int offset = context_class * kLevels;
-        for (std::int64_t i = 0; i < count; ++i) {
-            levels[i] = static_cast<std::uint8_t>(levels[i] + offset);
+        for (std::int64_t i = 0; i < count; ++i) levels[i] = static_cast<std::uint8_t>(levels[i] + offset);
+        // Two sets of counters: the same one is seldom needed twice in a row.
+        std::int64_t i = 0;
+        for (; i + 1 < count; i += 2) {
             ++token_counts_[levels[i]][tokens[i]];
-            const int bits = raw_bits(tokens[i]);
+            ++more_counts_[levels[i + 1]][tokens[i + 1]];
+        }
+        if (i < count) ++token_counts_[levels[i]][tokens[i]];
+        put_raw(tokens, count);
+        at_ += static_cast<std::size_t>(count);
+    }
+
+    void put_raw(const std::uint8_t* tokens, std::int64_t count) {
+        raw_.make_room(static_cast<std::size_t>(count));
+        constexpr std::int64_t kTogether = sizeof(T) == 2 ? 4 : 1;  // at most 56 bits
+        std::int64_t i = 0;
+        for (; i + kTogether <= count; i += kTogether) {
+            std::uint64_t value = 0;
+            int filled = 0;
+            for (std::int64_t j = i; j < i + kTogether; ++j) {
+                const int bits = kTokenValues.bits[tokens[j]];
+                value |= static_cast<std::uint64_t>(zigzag_[static_cast<std::size_t>(j)] & ((1u << bits) - 1)) << filled;
+                filled += bits;
+            }
+            raw_.put(value, filled);
+        }
+        for (; i < count; ++i) {
+            const int bits = kTokenValues.bits[tokens[i]];
             raw_.put(zigzag_[static_cast<std::size_t>(i)] & ((1u << bits) - 1), bits);
         }
-        at_ += static_cast<std::size_t>(count);
     }
 
     std::vector<std::uint8_t> assemble() {
         const int lanes = header_.flags & kManyLanes ? kMaxLanes : 4;
+        for (std::size_t i = 0; i < token_counts_.size(); ++i)
+            for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
         const ContextModel choice_model = choose_contexts(choice_counts_, 1);
         const ContextModel token_model = choose_contexts(token_counts_, kContextClasses);
         BitWriter models;
@@ -153,8 +180,8 @@ class FrameEncoder {
     std::vector<U> zigzag_;
     std::vector<std::uint8_t> tokens_, levels_, choices_, choice_levels_;
     std::size_t at_ = 0;
-    std::vector<Counts> token_counts_, choice_counts_;
-    BitWriter raw_;
+    std::vector<Counts> token_counts_, more_counts_, choice_counts_;
+    BitSink raw_;
 };
 
 template <class T, class Value>
@@ -208,6 +235,17 @@ std::vector<std::uint8_t> encode_constant(std::int32_t value) {
     return std::move(out.data);
 }
 
+// std::minmax_element takes one voxel at a time.
+template <class Value>
+std::pair<Value, Value> extremes(const Value* voxels, std::int64_t count) {
+    Value least = voxels[0], most = voxels[0];
+    for (std::int64_t i = 0; i < count; ++i) {
+        least = voxels[i] < least ? voxels[i] : least;
+        most = voxels[i] > most ? voxels[i] : most;
+    }
+    return {least, most};
+}
+
 // Contexts see magnitudes below kMagnitudeMax: wide ranges are scaled down.
 int magnitude_shift(std::uint32_t span) {
     int shift = 0;
@@ -221,9 +259,9 @@ template <class Value>
 std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path) {
     const std::int64_t count = shape.voxels();
     if (count == 0) return encode_constant(0);
-    const auto [least, most] = std::minmax_element(voxels, voxels + count);
-    const std::int32_t base = *least;
-    const std::uint32_t span = static_cast<std::uint32_t>(*most) - static_cast<std::uint32_t>(*least);
+    const auto [least, most] = extremes(voxels, count);
+    const std::int32_t base = least;
+    const std::uint32_t span = static_cast<std::uint32_t>(most) - static_cast<std::uint32_t>(least);
     if (span == 0) return encode_constant(base);
     Header header{0, base, span, 0};
     if (count >= (1 << 14)) header.flags |= kManyLanes;

@@ -48,13 +48,13 @@ EncodeTables encode_tables(const ContextModel& model) {
 class Encoder {
   public:
     Encoder(const ContextModel& model, std::size_t tokens, int lanes)
-        : tables_(encode_tables(model)), words_(tokens), at_(words_.size()), mask_(lanes - 1) {
+        : tables_(encode_tables(model)), words_(new std::uint16_t[tokens]), end_(tokens), at_(tokens), mask_(lanes - 1) {
         for (int i = 0; i < kAllLevels; ++i) of_level_[i] = tables_[model.context[i]].data();
         for (std::uint32_t& state : state_) state = kStateLow;
     }
 
     void encode_run(const std::uint8_t* tokens, const std::uint8_t* levels, std::int64_t count) {
-        std::uint16_t* words = words_.data();
+        std::uint16_t* words = words_.get();
         std::size_t at = at_;
         for (std::int64_t i = count - 1; i >= 0; --i) {
             const EncodeEntry& e = of_level_[levels[i]][tokens[i]];
@@ -73,17 +73,21 @@ class Encoder {
 
     std::vector<std::uint8_t> finish() {
         ByteWriter out;
-        out.data.reserve(4 * kMaxLanes + 2 * (words_.size() - at_));
         for (int i = 0; i <= mask_; ++i) out.put(state_[i], 4);
-        for (; at_ < words_.size(); ++at_) out.put(words_[at_], 2);
+        std::size_t to = out.data.size();
+        out.data.resize(to + 2 * (end_ - at_));
+        for (; at_ < end_; ++at_, to += 2) {
+            out.data[to] = static_cast<std::uint8_t>(words_[at_]);
+            out.data[to + 1] = static_cast<std::uint8_t>(words_[at_] >> 8);
+        }
         return std::move(out.data);
     }
 
   private:
     EncodeTables tables_;
     const EncodeEntry* of_level_[kAllLevels];
-    std::vector<std::uint16_t> words_;
-    std::size_t at_;
+    std::unique_ptr<std::uint16_t[]> words_;  // written from the end
+    std::size_t end_, at_;
     int mask_;
     std::uint32_t state_[kMaxLanes];
 };

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "blocks_generic.hpp"
+
 namespace medcodec::blocks {
 namespace {
 
@@ -40,7 +42,8 @@ struct ClassSamples {
 template <class T>
 class Collector {
   public:
-    Collector(const Planes<T>& planes, const Kernels& kernels) : planes_(planes), kernels_(kernels) {}
+    Collector(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span)
+        : halve_(span > static_cast<std::uint32_t>(std::numeric_limits<T>::max())), planes_(planes), kernels_(kernels) {}
 
     void add(std::int64_t s, std::int64_t f, std::int64_t y, std::int64_t x, ClassSamples& out) {
         const std::int64_t rows = std::min<std::int64_t>(kBlock, planes_.shape().height - y);
@@ -66,27 +69,29 @@ class Collector {
             subtract(planes_.row(s, f, y + j) + x, n, columns, wide_[count - 1] + j * kBlock);
         }
     }
-    static void subtract(const T* a, const T* b, int columns, std::int32_t* out) {
+    void subtract(const T* a, const T* b, int columns, T* out) const {
+        using U = typename generic::Arithmetic<T>::Unsigned;
         for (int i = 0; i < columns; ++i)
-            out[i] = static_cast<std::int32_t>((static_cast<std::int64_t>(a[i]) - b[i]) >> kHalve);
+            out[i] = static_cast<T>(static_cast<U>(static_cast<U>(a[i] >> halve_) - static_cast<U>(b[i] >> halve_)));
     }
     // Shifts features to kFeatureBits; false if they are all zero.
     bool scale(int count) {
-        std::uint32_t all = 0;
-        for (int i = 0; i < count; ++i)
-            for (int p = 0; p < kPixels; ++p) all |= static_cast<std::uint32_t>(wide_[i][p] ^ (wide_[i][p] >> 31));
-        if (!all) return false;
+        T all = 0;
+        const T* wide = wide_[0];
+        for (int p = 0; p < count * kPixels; ++p) all = static_cast<T>(all | (wide[p] ^ (wide[p] < 0 ? -1 : 0)));
+        bool any = all != 0;
+        for (int p = 0; p < count * kPixels && !any; ++p) any = wide[p] != 0;
+        if (!any) return false;
         int shift = 0;
         while (all >> shift >> kFeatureBits) ++shift;
-        for (int i = 0; i < count; ++i)
-            for (int p = 0; p < kPixels; ++p) features_[i][p] = static_cast<std::int16_t>(wide_[i][p] >> shift);
+        for (int p = 0; p < count * kPixels; ++p) features_[0][p] = static_cast<std::int16_t>(wide[p] >> shift);
         return true;
     }
 
-    static constexpr int kHalve = sizeof(T) == 2 ? 0 : 1;  // differences of 32-bit values fit int32
+    int halve_;  // 1 where differences of voxels might not fit T
     const Planes<T>& planes_;
     const Kernels& kernels_;
-    std::int32_t wide_[kFeatures][kPixels];
+    T wide_[kFeatures][kPixels];
     std::int16_t features_[kFeatures][kPixels];
 };
 
@@ -109,9 +114,9 @@ class Turns {
 };
 
 template <class T>
-void collect(const Planes<T>& planes, const Kernels& kernels, ClassSamples* classes) {
+void collect(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span, ClassSamples* classes) {
     const Shape& shape = planes.shape();
-    Collector<T> collector(planes, kernels);
+    Collector<T> collector(planes, kernels, span);
     const std::int64_t per_frame = ((shape.height + kBlock - 1) / kBlock) * ((shape.width + kBlock - 1) / kBlock);
     const Turns turns(shape, per_frame);
     std::uint32_t turn = 0;
@@ -258,10 +263,10 @@ int predictor_count(std::size_t samples) {
 }  // namespace
 
 template <class T>
-Predictors train(const Planes<T>& planes, const Kernels& kernels) {
+Predictors train(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span) {
     ClassSamples classes[kFrameClasses];
     for (int c = 0; c < kFrameClasses; ++c) classes[c].features = feature_count(c);
-    collect(planes, kernels, classes);
+    collect(planes, kernels, span, classes);
     Predictors result;
     for (int c = 0; c < kFrameClasses; ++c) {
         result.count[c] = predictor_count(classes[c].samples.size());
@@ -273,7 +278,7 @@ Predictors train(const Planes<T>& planes, const Kernels& kernels) {
     return result;
 }
 
-template Predictors train(const Planes<std::int16_t>&, const Kernels&);
-template Predictors train(const Planes<std::int32_t>&, const Kernels&);
+template Predictors train(const Planes<std::int16_t>&, const Kernels&, std::uint32_t);
+template Predictors train(const Planes<std::int32_t>&, const Kernels&, std::uint32_t);
 
 }  // namespace medcodec::blocks

@@ -12,8 +12,9 @@ struct Predictors {
 
 inline int tap_pairs(int frame_class) { return frame_class == kIntra ? kIntraPairs : kTapPairs; }
 
-// Groups sampled blocks by the predictor that suits them and solves for each group, in turns.
+// Groups sampled blocks by the predictor that suits them and solves for each group, in turns. `span` bounds the
+// differences of voxels.
 template <class T>
-Predictors train(const Planes<T>&, const Kernels&);
+Predictors train(const Planes<T>&, const Kernels&, std::uint32_t span);
 
 }  // namespace medcodec::blocks
