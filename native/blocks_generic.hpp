@@ -114,19 +114,23 @@ inline std::uint8_t level(std::uint32_t sum) {
     return static_cast<std::uint8_t>((bits >> 22) - 253);
 }
 
+// 2 N + NW + NE + NWW + NEE + NN + NNW + NNE and, with a reference, P + PW + PE + PS.
 inline void even_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* levels) {
     for (std::ptrdiff_t i = 0; i < columns; ++i) {
-        std::uint32_t sum = 2u * a.north_even[i] + a.north_odd[i] + a.north_odd[i - 1];
-        if (a.ref_even) sum += 2u * a.ref_even[i] + a.ref_odd[i] + a.below_even[i];
+        std::uint32_t sum = 2u * a.north_even[i] + a.north_odd[i - 1] + a.north_odd[i] + a.north_even[i - 1] +
+                            a.north_even[i + 1] + a.north2_even[i] + a.north2_odd[i - 1] + a.north2_odd[i];
+        if (a.ref_even) sum += static_cast<std::uint32_t>(a.ref_even[i]) + a.ref_odd[i - 1] + a.ref_odd[i] + a.below_even[i];
         levels[i] = level(sum);
     }
 }
 
+// 2 W + 2 E + WWW + 2 N + NW + NE + NN + NNW + NNE and, with a reference, P + PW + PE + PS.
 inline void odd_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* levels) {
     for (std::ptrdiff_t i = 0; i < columns; ++i) {
-        std::uint32_t sum = 2u * a.even[i] + 2u * a.even[i + 1] + 2u * a.north_odd[i] + a.north_even[i] +
-                            a.north_even[i + 1];
-        if (a.ref_even) sum += 2u * a.ref_odd[i] + a.ref_even[i + 1] + a.below_odd[i];
+        std::uint32_t sum = 2u * a.even[i] + 2u * a.even[i + 1] + a.even[i - 1] + 2u * a.north_odd[i] +
+                            a.north_even[i] + a.north_even[i + 1] + a.north2_odd[i] + a.north2_even[i] +
+                            a.north2_even[i + 1];
+        if (a.ref_even) sum += static_cast<std::uint32_t>(a.ref_odd[i]) + a.ref_even[i] + a.ref_even[i + 1] + a.below_odd[i];
         levels[i] = level(sum);
     }
 }

@@ -31,6 +31,7 @@ struct BlockTask {
 // Residual magnitudes around a row, even and odd columns apart.
 struct ActivityRows {
     const std::uint16_t *north_even, *north_odd;        // row above
+    const std::uint16_t *north2_even, *north2_odd;      // and the one above it
     const std::uint16_t *even;                          // this row, for the odd columns
     const std::uint16_t *ref_even, *ref_odd;            // same row of the reference, or null
     const std::uint16_t *below_even, *below_odd;        // row below in the reference

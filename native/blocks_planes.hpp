@@ -89,11 +89,16 @@ class ActivityStore {
     Activity& current(std::int64_t s, std::int64_t f) { return frames_[slot(s, f)]; }
     ActivityRows rows(std::int64_t s, std::int64_t f, std::int64_t y) {
         Activity& now = current(s, f);
-        ActivityRows a{now.even(y - 1), now.odd(y - 1), now.even(y), nullptr, nullptr, nullptr, nullptr};
+        const std::int64_t north2 = y > 1 ? y - 2 : y - 1;
+        ActivityRows a{now.even(y - 1), now.odd(y - 1), now.even(north2), now.odd(north2), now.even(y),
+                       nullptr,         nullptr,        nullptr,          nullptr};
         if (frame_class(s, f) == kIntra) return a;
         Activity& ref = f > 0 ? current(s, f - 1) : current(s - 1, f);
         const std::int64_t below = y + 1 < height_ ? y + 1 : y;
-        if (y == 0) a.north_even = ref.even(0), a.north_odd = ref.odd(0);
+        if (y == 0) {
+            a.north_even = a.north2_even = ref.even(0);
+            a.north_odd = a.north2_odd = ref.odd(0);
+        }
         a.ref_even = ref.even(y), a.ref_odd = ref.odd(y);
         a.below_even = ref.even(below), a.below_odd = ref.odd(below);
         return a;

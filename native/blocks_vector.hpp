@@ -118,29 +118,33 @@ void covariance(const std::int16_t (*features)[kBlock * kBlock], int count, std:
     }
 }
 
-inline Reg load_activity(const std::uint16_t* p) { return V::load(p); }
-
 inline Reg twice(Reg r) { return V::add16(r, r); }
+
+inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b) { return V::add16(V::load(a), V::load(b)); }
+
+inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b, const std::uint16_t* c, const std::uint16_t* d) {
+    return V::add16(sum_at(a, b), sum_at(c, d));
+}
 
 void even_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* levels) {
     for (std::ptrdiff_t i = 0; i < columns; i += V::kLanes) {
-        Reg sum = V::add16(twice(load_activity(a.north_even + i)),
-                           V::add16(load_activity(a.north_odd + i), load_activity(a.north_odd + i - 1)));
+        const Reg north = V::load(a.north_even + i);
+        Reg sum = V::add16(sum_at(a.north_odd + i - 1, a.north_odd + i, a.north_even + i - 1, a.north_even + i + 1),
+                           sum_at(a.north2_odd + i - 1, a.north2_odd + i));
+        sum = V::add16(V::add16(sum, twice(north)), V::load(a.north2_even + i));
         if (a.ref_even)
-            sum = V::add16(sum, V::add16(twice(load_activity(a.ref_even + i)),
-                                         V::add16(load_activity(a.ref_odd + i), load_activity(a.below_even + i))));
+            sum = V::add16(sum, sum_at(a.ref_even + i, a.ref_odd + i - 1, a.ref_odd + i, a.below_even + i));
         V::store_bytes(levels + i, V::level(sum));
     }
 }
 
 void odd_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* levels) {
     for (std::ptrdiff_t i = 0; i < columns; i += V::kLanes) {
-        Reg sum = V::add16(load_activity(a.even + i), load_activity(a.even + i + 1));
-        sum = twice(V::add16(sum, load_activity(a.north_odd + i)));
-        sum = V::add16(sum, V::add16(load_activity(a.north_even + i), load_activity(a.north_even + i + 1)));
+        const Reg near = V::add16(sum_at(a.even + i, a.even + i + 1), V::load(a.north_odd + i));
+        Reg sum = V::add16(twice(near), sum_at(a.even + i - 1, a.north2_odd + i));
+        sum = V::add16(sum, sum_at(a.north_even + i, a.north_even + i + 1, a.north2_even + i, a.north2_even + i + 1));
         if (a.ref_even)
-            sum = V::add16(sum, V::add16(twice(load_activity(a.ref_odd + i)),
-                                         V::add16(load_activity(a.ref_even + i + 1), load_activity(a.below_odd + i))));
+            sum = V::add16(sum, sum_at(a.ref_odd + i, a.ref_even + i, a.ref_even + i + 1, a.below_odd + i));
         V::store_bytes(levels + i, V::level(sum));
     }
 }
