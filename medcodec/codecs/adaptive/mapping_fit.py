@@ -11,7 +11,6 @@ import numpy.typing as npt
 from medcodec.codecs.adaptive.mapping_lattice import (
     EXACT_SUM,
     INTEGER_LIMIT,
-    NATIVE_SUM,
     QUOTIENT,
     Lattice,
 )
@@ -55,8 +54,7 @@ def _fit_frames(voxels: AnyArray) -> Lattice | None:
         slopes.append(1 / lattice.slopes if lattice.variant == QUOTIENT else lattice.slopes)
     if distinct_count < 16 * len(frames):
         return None
-    lattices = [_lattice(variant, np.concatenate(slopes)) for variant in (NATIVE_SUM, EXACT_SUM)]
-    return next(filter(None, (_prove(voxels, lattice) for lattice in lattices)), None)
+    return _prove(voxels, _lattice(EXACT_SUM, np.concatenate(slopes)))
 
 
 def _probes(count: int) -> list[int]:
@@ -149,12 +147,12 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
             yield _lattice(QUOTIENT, 10.0**power)
     thinned = exact[:: max(1, len(exact) // _SUBSAMPLE)]
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
-    step, slack = _smallest_step(values)
-    for low, high, _ in _slopes(np.abs(thinned), half, step, slack):
+    step = _smallest_step(values)
+    for low, high, _ in _slopes(np.abs(thinned), half, step):
         yield from _scaled(low, high)
     reference = int(np.argmin(np.abs(thinned)))
     offsets, wide = np.abs(thinned - thinned[reference]), half + half[reference]
-    for low, high, indices in _slopes(offsets, wide, step, slack):
+    for low, high, indices in _slopes(offsets, wide, step):
         signed = np.where(thinned < thinned[reference], -indices, indices)
         yield from _shifted(thinned, half, signed, low, high)
 
@@ -170,23 +168,31 @@ def _dyadic_scale(exact: Doubles) -> float | None:
 
 
 def _smallest_step(values: AnyArray) -> tuple[float, float]:
-    """Return the smallest clear difference of neighbouring values, and how far it may be off."""
+    """Return a range for the smallest clear difference of neighbouring values; (0, 0) if there is none.
+
+    Differences that are at most half larger must be the same one: together they narrow the range.
+    """
     exact = values.astype(np.float64)
     half = np.spacing(np.abs(values)).astype(np.float64) / 2
     steps, slack = np.diff(exact), half[1:] + half[:-1]
     clear = steps > 4 * slack
     if not clear.any():
         return 0.0, 0.0
+    smallest = float(steps[clear].min())
+    same = clear & (steps < 1.5 * smallest)
+    low, high = float((steps - slack)[same].max()), float((steps + slack)[same].min())
+    if low < high:
+        return low, high
     found = int(np.argmin(np.where(clear, steps, np.inf)))
-    return float(steps[found]), float(slack[found])
+    return smallest - float(slack[found]), smallest + float(slack[found])
 
 
 def _slopes(
-    offsets: Doubles, half: Doubles, step: float, slack: float
+    offsets: Doubles, half: Doubles, step: tuple[float, float]
 ) -> Iterator[tuple[float, float, Doubles]]:
     """Yield ranges of slopes for which all ``offsets`` are integers times the slope, within ``half``."""
-    for divisor in range(1, _DIVISORS + 1) if step > 0 else ():
-        found = _refine(offsets, half, (step - slack) / divisor, (step + slack) / divisor)
+    for divisor in range(1, _DIVISORS + 1) if step[0] > 0 else ():
+        found = _refine(offsets, half, step[0] / divisor, step[1] / divisor)
         if found is not None:
             yield found
 
@@ -225,7 +231,6 @@ def _snapped(low: float, high: float) -> Iterator[float]:
 
 def _scaled(low: float, high: float) -> Iterator[Lattice]:
     for slope in _snapped(low, high):
-        yield _lattice(NATIVE_SUM, slope)
         yield _lattice(EXACT_SUM, slope)
     yield _lattice(QUOTIENT, round(2 / (low + high)) or 1.0)
     yield _lattice(QUOTIENT, 2 / (low + high))

@@ -19,21 +19,20 @@ from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
 INTEGER_LIMIT = 1 << 40
-EXACT_SUM, NATIVE_SUM, QUOTIENT = 0, 1, 2
-_VARIANTS = (EXACT_SUM, NATIVE_SUM, QUOTIENT)
+EXACT_SUM, QUOTIENT = 0, 1
 
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice(Computed):
-    """Floats that are integers times a slope plus an intercept, rounded in one of three ways.
+    """Floats that are integers times a slope plus an intercept, rounded once.
 
     Parameters
     ----------
     variant
-        `EXACT_SUM`: computed in double, then rounded to the dtype; `NATIVE_SUM`: computed in the dtype;
-        `QUOTIENT`: the integer *divided* by the slope, plus the intercept, in double, then rounded.
+        `EXACT_SUM`: the integer times the slope, plus the intercept, computed in double, then rounded to
+        the dtype; `QUOTIENT`: the same with the integer *divided* by the slope.
     slopes
         One for all frames, or one per frame of shape ``(sequences * frames,)``.
     intercept
@@ -74,9 +73,6 @@ class Lattice(Computed):
         """Return the voxels of lattice indices, rounded as the variant says."""
         slopes = _per_frame(self.slopes, indices)
         with np.errstate(all="ignore"):
-            if self.variant == NATIVE_SUM:
-                native = indices.astype(dtype) * slopes.astype(dtype)
-                return native + dtype.type(self.intercept) if self.intercept else native
             exact = indices.astype(np.float64)
             exact = exact / slopes if self.variant == QUOTIENT else exact * slopes
             return (exact + self.intercept if self.intercept else exact).astype(dtype)
@@ -121,7 +117,7 @@ class Lattice(Computed):
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
-        head = bytes([self.variant | self.negative_zero << 2 | bool(self.intercept) << 3])
+        head = bytes([self.variant | self.negative_zero << 1 | bool(self.intercept) << 2])
         slopes = unsigned_bytes(len(self.slopes)) + double_bytes(self.slopes)
         intercept = double_bytes(np.array([self.intercept])) if self.intercept else b""
         tables = unsigned_bytes(self.special_base) + unsigned_bytes(len(self.specials))
@@ -134,10 +130,10 @@ class Lattice(Computed):
 def read_lattice(reader: ByteReader, voxels: int, frames: int) -> Lattice | None:
     """Read what `Lattice.to_bytes` wrote; None if it cannot be."""
     flags, slope_count = reader.take(1)[0], reader.unsigned()
-    if flags > 15 or flags & 3 not in _VARIANTS or slope_count not in (1, frames):
+    if flags > 7 or slope_count not in (1, frames):
         return None
     slopes = reader.doubles(slope_count)
-    intercept = float(reader.doubles(1)[0]) if flags & 8 else 0.0
+    intercept = float(reader.doubles(1)[0]) if flags & 4 else 0.0
     special_base, special_count = reader.unsigned(), reader.unsigned()
     if special_base > INTEGER_LIMIT or special_count > PALETTE_LIMIT:
         return None
@@ -151,7 +147,7 @@ def read_lattice(reader: ByteReader, voxels: int, frames: int) -> Lattice | None
         patterns = reader.words(exceptions, 8)
         if positions[-1] >= voxels:
             return None
-    return Lattice(flags & 3, slopes, intercept, bool(flags & 4), special_base, specials, positions, patterns)
+    return Lattice(flags & 1, slopes, intercept, bool(flags & 2), special_base, specials, positions, patterns)
 
 
 def _last_kept(count: int, dropped: Integers) -> Integers:
