@@ -71,6 +71,10 @@ class ByteReader:
         padded[:, :width] = planes.T
         return padded.reshape(-1).view("<u8").astype(np.uint64)
 
+    def rest(self) -> bytes:
+        """Return all that is left."""
+        return self.take(len(self._data) - self._position)
+
     def finish(self) -> None:
         """Check that nothing is left."""
         if self._position != len(self._data):
