@@ -11,6 +11,7 @@ namespace nb = nanobind;
 namespace {
 
 using Bytes = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Words = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ConstBytes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class Word>
@@ -27,21 +28,23 @@ void store(uint8_t* voxels, int64_t at, uint64_t value) {
 }
 
 template <class Coder>
-bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels) {
+bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels, const uint64_t* present) {
     floats::Kernel<Coder> kernel(coder, settings, shape);
+    if (!kernel.code_table(present)) return false;
     if (settings.width == 16) return kernel.run(load<uint16_t>, store<uint16_t>, voxels);
     if (settings.width == 32) return kernel.run(load<uint32_t>, store<uint32_t>, voxels);
     return kernel.run(load<uint64_t>, store<uint64_t>, voxels);
 }
 
-floats::Settings make_settings(int kind, int width, int shift, int scale, std::vector<uint64_t> frequent, bool repeats) {
+floats::Settings make_settings(int kind, int width, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
+                               uint64_t table) {
     if (kind < 0 || kind > 2 || (width != 16 && width != 32 && width != 64) || shift < 0 || shift >= width ||
-        scale < -1000 || scale > 1000 || frequent.size() > floats::max_classes - 2 - floats::same_classes) {
+        scale < -1000 || scale > 1000 || table > static_cast<uint64_t>(INT32_MAX) || frequent.size() > floats::max_classes - 2 - floats::same_classes) {
         throw nb::value_error("float coder: settings out of range");
     }
     const int mantissa = width == 16 ? 10 : width == 32 ? 23 : 52;
     if (kind == 2 && shift > mantissa) throw nb::value_error("float coder: settings out of range");
-    return {static_cast<floats::Kind>(kind), width, shift, scale, std::move(frequent), repeats};
+    return {static_cast<floats::Kind>(kind), width, shift, scale, std::move(frequent), repeats, table};
 }
 
 void check_size(size_t bytes, const floats::Settings& settings, floats::Shape shape) {
@@ -54,14 +57,15 @@ void check_size(size_t bytes, const floats::Settings& settings, floats::Shape sh
 }
 
 nb::tuple encode(ConstBytes voxels, int64_t sequences, int64_t frames, int64_t height, int64_t width, int kind,
-                 int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats) {
-    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats);
+                 int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
+                 Words present) {
+    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, present.size());
     const floats::Shape shape{sequences, frames, height, width};
     check_size(voxels.size(), settings, shape);
     floats::Encoder coder;
     {
         nb::gil_scoped_release release;
-        run(coder, settings, shape, const_cast<uint8_t*>(voxels.data()));
+        run(coder, settings, shape, const_cast<uint8_t*>(voxels.data()), present.data());
         coder.finish();
     }
     return nb::make_tuple(nb::bytes(coder.coded().data(), coder.coded().size()),
@@ -69,14 +73,15 @@ nb::tuple encode(ConstBytes voxels, int64_t sequences, int64_t frames, int64_t h
 }
 
 bool decode(Bytes voxels, nb::bytes coded, nb::bytes raw, int64_t sequences, int64_t frames, int64_t height,
-            int64_t width, int kind, int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats) {
-    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats);
+            int64_t width, int kind, int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
+            uint64_t table) {
+    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, table);
     const floats::Shape shape{sequences, frames, height, width};
     check_size(voxels.size(), settings, shape);
     floats::Decoder coder(static_cast<const uint8_t*>(coded.data()), coded.size(),
                           static_cast<const uint8_t*>(raw.data()), raw.size());
     nb::gil_scoped_release release;
-    return run(coder, settings, shape, voxels.data()) && coder.finished() && !coder.overrun();
+    return run(coder, settings, shape, voxels.data(), nullptr) && coder.finished() && !coder.overrun();
 }
 
 }  // namespace
@@ -84,8 +89,8 @@ bool decode(Bytes voxels, nb::bytes coded, nb::bytes raw, int64_t sequences, int
 void bind_floats(nb::module_& m) {
     m.def("encode_floats", &encode, nb::arg("voxels"), nb::arg("sequences"), nb::arg("frames"), nb::arg("height"),
           nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"), nb::arg("shift"), nb::arg("scale"),
-          nb::arg("frequent"), nb::arg("repeats"));
+          nb::arg("frequent"), nb::arg("repeats"), nb::arg("present"));
     m.def("decode_floats", &decode, nb::arg("voxels"), nb::arg("coded"), nb::arg("raw"), nb::arg("sequences"),
           nb::arg("frames"), nb::arg("height"), nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"),
-          nb::arg("shift"), nb::arg("scale"), nb::arg("frequent"), nb::arg("repeats"));
+          nb::arg("shift"), nb::arg("scale"), nb::arg("frequent"), nb::arg("repeats"), nb::arg("table"));
 }

@@ -44,13 +44,19 @@ public:
     static constexpr bool encoding = true;
 
     int code(Bit& bit, int value) {
-        const uint32_t middle = split(low_, high_, bit.one);
+        weighted(bit.one, value);
+        learn(bit, value);
+        return value;
+    }
+
+    // A one has probability `one` / 65536.
+    int weighted(uint32_t one, int value) {
+        const uint32_t middle = split(low_, high_, one);
         if (value) {
             high_ = middle;
         } else {
             low_ = middle + 1;
         }
-        learn(bit, value);
         while (!((low_ ^ high_) >> 24)) {
             coded_.push_back(static_cast<uint8_t>(high_ >> 24));
             low_ <<= 8;
@@ -96,14 +102,19 @@ public:
     }
 
     int code(Bit& bit, int) {
-        const uint32_t middle = split(low_, high_, bit.one);
+        const int value = weighted(bit.one, 0);
+        learn(bit, value);
+        return value;
+    }
+
+    int weighted(uint32_t one, int) {
+        const uint32_t middle = split(low_, high_, one);
         const int value = code_ <= middle;
         if (value) {
             high_ = middle;
         } else {
             low_ = middle + 1;
         }
-        learn(bit, value);
         while (!((low_ ^ high_) >> 24)) {
             low_ <<= 8;
             high_ = high_ << 8 | 255;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "floats_coder.hpp"
-#include "floats_format.hpp"
+#include "floats_numbers.hpp"
 #include "floats_predictor.hpp"
 
 namespace floats {
@@ -23,6 +23,7 @@ struct Settings {
     int width, shift, scale;      // bits per voxel, common trailing zeros, binary exponent of a typical voxel
     std::vector<uint64_t> frequent;  // words with a class of their own, at most max_classes - 2 - same_classes
     bool repeats;
+    uint64_t table;  // number of distinct words in the table, 0 without
 };
 
 // One value per voxel in a ring of frames with a border.
@@ -44,17 +45,43 @@ template <class Coder>
 class Kernel {
 public:
     Kernel(Coder& coder, const Settings& settings, Shape shape)
-        : coder_(coder), settings_(settings), format_(settings.kind, settings.width, settings.shift), shape_(shape),
+        : coder_(coder), settings_(settings),
+          numbers_(Format(settings.kind, settings.width, settings.shift), settings.scale), shape_(shape),
           slots_(shape.sequences > 1 ? shape.frames + 2 : 3), values_(slots_, shape.height, shape.width),
           errors_(slots_, shape.height, shape.width), words_(slots_, shape.height, shape.width),
-          classes_(slots_, shape.height, shape.width), up_(power_of_two(settings.scale)),
-          down_(power_of_two(-settings.scale)), class_bits_(1 << 16), size_bits_(contexts * size_nodes),
+          classes_(slots_, shape.height, shape.width), class_bits_(1 << 16), size_bits_(contexts * size_nodes),
           sign_bits_(sign_contexts) {
         with_classes_ = settings.repeats || !settings.frequent.empty() || settings.kind == Kind::ieee_float;
         bands_.assign((shape.width + band_width - 1) / band_width, LeastSquares(24));
     }
 
-    // Returns false if the coded data end too early.
+    // Both return false if the coded data end too early or make no sense.
+    // `present` are the words that `settings.table` announces (used by the encoder only).
+    bool code_table(const uint64_t* present) {
+        std::vector<uint64_t> table(Coder::encoding ? settings_.table : 0);
+        for (size_t n = 0; n < table.size(); ++n) table[n] = numbers_.format().ordered(present[n]);
+        std::sort(table.begin(), table.end());
+        std::vector<Bit> lengths(65 * 128);
+        uint64_t before = 0;
+        unsigned context = 64;
+        for (uint64_t n = 0; n < settings_.table; ++n) {
+            const uint64_t gap = Coder::encoding ? table[n] - before : 0;
+            unsigned length = 0;
+            while (length < 64 && gap >> length) ++length;
+            unsigned node = 1;
+            for (int k = 6; k >= 0; --k) node = node * 2 + coder_.code(lengths[context * 128 + node], length >> k & 1);
+            context = length = node & 127;
+            if (length > 64 || (n && !length) || coder_.overrun()) return false;
+            uint64_t step = length ? uint64_t{1} << (length - 1) : 0;
+            if (length > 1) step |= coder_.raw(gap & (step - 1), static_cast<int>(length) - 1);
+            if (step > numbers_.format().last() - before) return false;
+            before += step;
+            if (!Coder::encoding) table.push_back(before);
+        }
+        numbers_.set_table(std::move(table));
+        return true;
+    }
+
     bool run(uint64_t (*load)(const uint8_t*, int64_t), void (*store)(uint8_t*, int64_t, uint64_t), uint8_t* voxels) {
         int64_t at = 0;
         for (int64_t frame = 0; frame < shape_.sequences * shape_.frames; ++frame) {
@@ -156,23 +183,18 @@ private:
             word = code_number(word, at);
         } else {
             word = special_word(kind, word, at);
-            v_[at] = format_.is_finite(word) ? scaled(format_.ordered(word)) : v_[at - 1];
+            v_[at] = numbers_.format().is_finite(word) ? numbers_.scaled(numbers_.format().ordered(word)) : v_[at - 1];
             e_[at] = e_[at - 1] * 0.5;
         }
         w_[at] = word;
         return word;
     }
 
-    double scaled(uint64_t ordered) const {
-        const double value = format_.value(ordered) * down_;
-        return value > 1e60 ? 1e60 : value < -1e60 ? -1e60 : value;
-    }
-
     int class_of(uint64_t word, int64_t at) const {
         for (size_t n = 0; n < settings_.frequent.size(); ++n) {
             if (word == settings_.frequent[n]) return 1 + static_cast<int>(n);
         }
-        if (!format_.is_finite(word)) return escape_class;
+        if (!numbers_.format().is_finite(word)) return escape_class;
         if (settings_.repeats) {
             if (word == w_[at - 1]) return 12;
             if (word == w_[at - stride_]) return 13;
@@ -246,8 +268,8 @@ private:
     uint64_t code_number(uint64_t word, int64_t at) {
         double prediction = predict(at);
         if (!(prediction < 1e60 && prediction > -1e60)) prediction = v_[at - 1];
-        const uint64_t ordered = code_error(Coder::encoding ? format_.ordered(word) : 0, prediction, at);
-        const double value = scaled(ordered);
+        const uint64_t place = code_error(Coder::encoding ? numbers_.place_of(word) : 0, prediction, at);
+        const double value = numbers_.value_at(place);
         const double error = value > prediction ? value - prediction : prediction - value;
         v_[at] = value;
         e_[at] = error;
@@ -255,11 +277,11 @@ private:
         const double local = expected_ + 1e-30;
         band.update(x_terms_, value - v_[at - 1], 1 / (local * local), memory_);
         if ((x_ & (solve_every_ - 1)) == solve_every_ - 1) band.solve(ridge_);
-        return format_.word(ordered);
+        return numbers_.word_at(place);
     }
 
     // Expected error from errors around, and its context.
-    void expect(int64_t at, double prediction) {
+    void expect(int64_t at, int space) {
         const double* e = e_ + at;
         const int64_t s = stride_;
         const double here = 2 * (e[-1] + e[-s]) + e[-s - 1] + e[-s + 1] + e[-2] + e[-2 * s];
@@ -270,7 +292,6 @@ private:
             sum = sum * 0.7 + other * 0.3;
         }
         expected_ = sum + 1e-200;
-        const int space = format_.spacing_exponent(prediction * up_) - settings_.scale;
         const uint64_t bits = bits_of(expected_);
         int exponent = static_cast<int>(bits >> 52) - 1023 - 2;
         int fine = static_cast<int>(bits >> 50 & 3);
@@ -295,6 +316,7 @@ private:
 
     static int bucket(double z) {
         if (!(z < 1e18)) return 4 * groups;
+        if (!(z > 0)) return 0;
         if (z < 8) return static_cast<int>(z);
         const uint64_t bits = bits_of(z);
         const int octave = static_cast<int>(bits >> 52) - 1023 - 3;
@@ -303,40 +325,40 @@ private:
 
     uint64_t edge(double prediction, bool negative, int t) const {
         const double offset = boundary(t) * quantum_;
-        return format_.ceiling((negative ? prediction - offset : prediction + offset) * up_);
+        return numbers_.ceiling(negative ? prediction - offset : prediction + offset);
     }
 
-    uint64_t code_error(uint64_t ordered, double prediction, int64_t at) {
-        expect(at, prediction);
-        const uint64_t middle = format_.ceiling(prediction * up_);
+    uint64_t code_error(uint64_t place, double prediction, int64_t at) {
+        const uint64_t middle = numbers_.ceiling(prediction);
+        expect(at, numbers_.spacing_exponent(prediction, middle));
         int sign_context = 0;
         if (near_) {
-            const double gap = (format_.value(middle) * down_ - prediction) / quantum_;
-            sign_context = 16 * near_ + std::max(0, std::min(15, static_cast<int>(gap * 16)));
+            const double gap = (numbers_.value_at(std::min(middle, numbers_.last())) - prediction) / quantum_;
+            sign_context = 16 * near_ + (gap > 0 ? gap < 1 ? static_cast<int>(gap * 16) : 15 : 0);
         }
-        const bool negative = coder_.code(sign_bits_[sign_context], ordered < middle);
+        const bool negative = coder_.code(sign_bits_[sign_context], place < middle);
         int t = 0;
         uint64_t first = 0, end = 0;
-        if (Coder::encoding) t = find_bucket(ordered, prediction, negative);
+        if (Coder::encoding) t = find_bucket(place, prediction, negative);
         t = code_size(t);
-        if (t >= 4 * groups) return std::min(coder_.raw(ordered, format_.bits()), format_.last());
+        if (t >= 4 * groups) return std::min(coder_.raw(place, numbers_.format().bits()), numbers_.last());
         first = negative ? edge(prediction, true, t + 1) : edge(prediction, false, t);
         end = negative ? edge(prediction, true, t) : edge(prediction, false, t + 1);
         const double near = boundary(t) * quantum_, far = boundary(t + 1) * quantum_;
         const double low = negative ? prediction - far : prediction + near;
         const double high = negative ? prediction - near : prediction + far;
-        return refine(ordered, first, end, low, high);
+        return refine(place, first, end, low, high);
     }
 
-    int find_bucket(uint64_t ordered, double prediction, bool negative) const {
-        const double value = format_.value(ordered) * down_;
+    int find_bucket(uint64_t place, double prediction, bool negative) const {
+        const double value = numbers_.value_at(place);
         int t = bucket((negative ? prediction - value : value - prediction) / quantum_);
         if (negative) {
-            while (t > 0 && t < 4 * groups && ordered >= edge(prediction, true, t)) --t;
-            while (t < 4 * groups && ordered < edge(prediction, true, t + 1)) ++t;
+            while (t > 0 && t < 4 * groups && place >= edge(prediction, true, t)) --t;
+            while (t < 4 * groups && place < edge(prediction, true, t + 1)) ++t;
         } else {
-            while (t > 0 && t < 4 * groups && ordered < edge(prediction, false, t)) --t;
-            while (t < 4 * groups && ordered >= edge(prediction, false, t + 1)) ++t;
+            while (t > 0 && t < 4 * groups && place < edge(prediction, false, t)) --t;
+            while (t < 4 * groups && place >= edge(prediction, false, t + 1)) ++t;
         }
         return t;
     }
@@ -352,24 +374,27 @@ private:
     }
 
     // Halves the interval until one number is left; where numbers are evenly spaced, all at once.
-    uint64_t refine(uint64_t ordered, uint64_t first, uint64_t end, double low, double high) {
+    uint64_t refine(uint64_t place, uint64_t first, uint64_t end, double low, double high) {
         for (int depth = 0; end > first + 1; ++depth) {
             const uint64_t count = end - first;
-            if (!(count & (count - 1)) && format_.evenly_spaced(first, end - 1)) {
+            if (!(count & (count - 1)) && (numbers_.has_table() || numbers_.evenly_spaced(first, end - 1))) {
                 int bits = 0;
                 while (count >> bits > 1) ++bits;
-                return first + coder_.raw(ordered - first, bits);
+                return first + coder_.raw(place - first, bits);
             }
             const double half = low + (high - low) * 0.5;
             uint64_t split = first + count / 2;
-            if (depth < 80) {
-                split = std::max(first, std::min(end, format_.ceiling(half * up_)));
+            uint32_t upper = 1 << 15;
+            if (numbers_.has_table()) {
+                upper = static_cast<uint32_t>(((end - split) << 16) / count);
+            } else if (depth < 80) {
+                split = std::max(first, std::min(end, numbers_.ceiling(half)));
                 if (split == first || split == end) {
                     (split == first ? low : high) = half;
                     continue;
                 }
             }
-            if (coder_.raw(ordered >= split, 1)) {
+            if (coder_.weighted(upper, place >= split)) {
                 first = split;
                 low = half;
             } else {
@@ -377,18 +402,17 @@ private:
                 high = half;
             }
         }
-        return std::min(first, format_.last());
+        return std::min(first, numbers_.last());
     }
 
     Coder& coder_;
     const Settings& settings_;
-    Format format_;
+    Numbers numbers_;
     Shape shape_;
     int64_t slots_;
     Ring<double> values_, errors_;
     Ring<uint64_t> words_;
     Ring<uint8_t> classes_;
-    double up_, down_;
     std::vector<Bit> class_bits_, size_bits_, sign_bits_;
     std::vector<LeastSquares> bands_;
     bool with_classes_ = false, has_before_ = false, has_second_ = false, has_aside_ = false;

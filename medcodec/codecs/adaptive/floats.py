@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _KINDS = {"u": 0, "i": 1, "f": 2}
 _MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 _MOST_FREQUENT = 11
 _SHARE = 512
+_TABLE_SHARE = 0.7
 _SCALE_LIMIT = 1000
 
 
@@ -28,15 +30,16 @@ def encode_floats(voxels: AnyArray) -> bytes:
         int32, uint32, int64, uint64, float16, float32 or float64 in native byte order.
     """
     words = np.ascontiguousarray(voxels).view(f"u{voxels.dtype.itemsize}")
-    settings = _choose_settings(voxels, words)
+    settings, present = _choose_settings(voxels, words)
     coded, raw = _native.encode_floats(
         words.reshape(-1).view(np.uint8),
         *voxels.shape,
         kind=_KINDS[voxels.dtype.kind],
         bits=8 * voxels.dtype.itemsize,
+        present=present,
         **settings,
     )
-    return _settings_bytes(settings) + unsigned_bytes(len(coded)) + coded + raw
+    return _settings_bytes(settings) + unsigned_bytes(len(present)) + unsigned_bytes(len(coded)) + coded + raw
 
 
 def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> AnyArray:
@@ -49,6 +52,10 @@ def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype
     """
     reader = ByteReader(data)
     settings = _read_settings(reader, dtype)
+    table = reader.unsigned()
+    if table > math.prod(shape):
+        msg = f"float coder: a table of {table} values for {shape} voxels"
+        raise FormatError(msg)
     coded = reader.take(reader.unsigned())
     voxels = np.empty(shape, dtype)
     whole = _native.decode_floats(
@@ -58,6 +65,7 @@ def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype
         *shape,
         kind=_KINDS[dtype.kind],
         bits=8 * dtype.itemsize,
+        table=table,
         **settings,
     )
     if not whole:
@@ -66,21 +74,23 @@ def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype
     return voxels
 
 
-def _choose_settings(voxels: AnyArray, words: AnyArray) -> dict[str, Any]:
-    frequent = _frequent_words(words)
-    return {
-        "shift": _common_zeros(words, voxels.dtype),
-        "scale": _typical_exponent(voxels),
-        "frequent": [int(word) for word in frequent],
-        "repeats": _repeats(words, frequent),
-    }
-
-
-def _frequent_words(words: AnyArray) -> AnyArray:
-    """Return bit patterns so frequent that they deserve a class of their own: padding, saturation, NaN."""
+def _choose_settings(voxels: AnyArray, words: AnyArray) -> tuple[dict[str, Any], npt.NDArray[np.uint64]]:
+    """Return what the kernel must know, and the table of distinct words if one pays (else an empty one)."""
     found, number = np.unique(words, return_counts=True)
     order = np.argsort(-number, kind="stable")[:_MOST_FREQUENT]
-    return found[order[number[order] * _SHARE > words.size]]
+    common = order[number[order] * _SHARE > words.size]
+    rare = np.ones(len(found), bool)
+    rare[common] = False
+    if voxels.dtype.kind == "f":
+        rare &= np.isfinite(found.view(voxels.dtype))
+    settings = {
+        "shift": _common_zeros(words, voxels.dtype),
+        "scale": _typical_exponent(voxels),
+        "frequent": [int(word) for word in found[common]],
+        "repeats": _repeats(words, found[common]),
+    }
+    pays = np.count_nonzero(rare) < _TABLE_SHARE * number[rare].sum()
+    return settings, found[rare].astype(np.uint64) if pays else np.zeros(0, np.uint64)
 
 
 def _repeats(words: AnyArray, frequent: AnyArray) -> bool:
