@@ -17,6 +17,7 @@ _KINDS = {"u": 0, "i": 1, "f": 2}
 _MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 _MOST_FREQUENT = 11
 _SHARE = 512
+_REPEAT_SHARE = 64
 _TABLE_SHARE = 0.7
 _SCALE_LIMIT = 1000
 
@@ -83,27 +84,27 @@ def _choose_settings(voxels: AnyArray, words: AnyArray) -> tuple[dict[str, Any],
     rare[common] = False
     if voxels.dtype.kind == "f":
         rare &= np.isfinite(found.view(voxels.dtype))
+    coded = int(number[rare].sum())
+    repeated = _count_repeats(words, found[common])
     settings = {
         "shift": _common_zeros(words, voxels.dtype),
         "scale": _typical_exponent(voxels),
         "frequent": [int(word) for word in found[common]],
-        "repeats": _repeats(words, found[common]),
+        "repeats": repeated * _REPEAT_SHARE > words.size,
     }
-    pays = np.count_nonzero(rare) < _TABLE_SHARE * number[rare].sum()
+    if settings["repeats"]:
+        coded -= repeated
+    pays = np.count_nonzero(rare) < _TABLE_SHARE * coded
     return settings, found[rare].astype(np.uint64) if pays else np.zeros(0, np.uint64)
 
 
-def _repeats(words: AnyArray, frequent: AnyArray) -> bool:
-    """Whether many voxels repeat their west, north or previous neighbour beyond the frequent patterns."""
-    same = words[..., 1:] == words[..., :-1]
-    repeated = np.count_nonzero(same & ~np.isin(words[..., 1:], frequent))
-    for axis in (1, 2):
-        ahead = [slice(None)] * 4
-        behind = [slice(None)] * 4
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        now = words[tuple(ahead)]
-        repeated += np.count_nonzero((now == words[tuple(behind)]) & ~np.isin(now, frequent))
-    return bool(repeated * 64 > words.size)
+def _count_repeats(words: AnyArray, frequent: AnyArray) -> int:
+    """Count the voxels that repeat their west, north or previous neighbour, beyond the frequent patterns."""
+    repeated = np.zeros(words.shape, bool)
+    repeated[..., 1:] |= words[..., 1:] == words[..., :-1]
+    repeated[..., 1:, :] |= words[..., 1:, :] == words[..., :-1, :]
+    repeated[:, 1:] |= words[:, 1:] == words[:, :-1]
+    return int(np.count_nonzero(repeated) - np.count_nonzero(repeated & np.isin(words, frequent)))
 
 
 def _common_zeros(words: AnyArray, dtype: np.dtype[Any]) -> int:
@@ -129,7 +130,8 @@ def _read_settings(reader: ByteReader, dtype: np.dtype[Any]) -> dict[str, Any]:
     shift, flags = reader.take(2)
     scale, count = reader.signed(), flags & 15
     limit = _MANTISSA_BITS.get(dtype.itemsize, 0) if dtype.kind == "f" else 8 * dtype.itemsize - 1
-    if dtype.itemsize < 2 or shift > limit or flags > 31 or count > _MOST_FREQUENT or abs(scale) > _SCALE_LIMIT:
+    valid = dtype.itemsize > 1 and shift <= limit and flags < 32
+    if not valid or count > _MOST_FREQUENT or abs(scale) > _SCALE_LIMIT:
         msg = f"float coder: settings out of range for {dtype} voxels"
         raise FormatError(msg)
     frequent = [int.from_bytes(reader.take(8), "little") for _ in range(count)]
