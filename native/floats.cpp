@@ -14,32 +14,40 @@ using Bytes = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Words = nb::ndarray<const uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ConstBytes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-template <class Word>
-uint64_t load(const uint8_t* voxels, int64_t at) {
-    Word word;
-    std::memcpy(&word, voxels + at * static_cast<int64_t>(sizeof(Word)), sizeof(Word));
-    return word;
+template <class Word, int Blocks, class Coder>
+bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels, const uint64_t* present) {
+    floats::Kernel<Coder, Blocks> kernel(coder, settings, shape);
+    const auto load = [voxels](int64_t at) {
+        Word word;
+        std::memcpy(&word, voxels + at * static_cast<int64_t>(sizeof(Word)), sizeof(Word));
+        return static_cast<uint64_t>(word);
+    };
+    const auto store = [voxels](int64_t at, uint64_t value) {
+        const Word word = static_cast<Word>(value);
+        std::memcpy(voxels + at * static_cast<int64_t>(sizeof(Word)), &word, sizeof(Word));
+    };
+    return kernel.run(present, load, store);
 }
 
-template <class Word>
-void store(uint8_t* voxels, int64_t at, uint64_t value) {
-    const Word word = static_cast<Word>(value);
-    std::memcpy(voxels + at * static_cast<int64_t>(sizeof(Word)), &word, sizeof(Word));
+// As many neighbours as the shape has references for.
+template <class Word, class Coder>
+bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels, const uint64_t* present) {
+    if (shape.sequences > 1) return run<Word, 6>(coder, settings, shape, voxels, present);
+    if (shape.frames > 1) return run<Word, 5>(coder, settings, shape, voxels, present);
+    return run<Word, 3>(coder, settings, shape, voxels, present);
 }
 
 template <class Coder>
 bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels, const uint64_t* present) {
-    floats::Kernel<Coder> kernel(coder, settings, shape);
-    if (!kernel.code_table(present)) return false;
-    if (settings.width == 16) return kernel.run(load<uint16_t>, store<uint16_t>, voxels);
-    if (settings.width == 32) return kernel.run(load<uint32_t>, store<uint32_t>, voxels);
-    return kernel.run(load<uint64_t>, store<uint64_t>, voxels);
+    if (settings.width == 16) return run<uint16_t>(coder, settings, shape, voxels, present);
+    if (settings.width == 32) return run<uint32_t>(coder, settings, shape, voxels, present);
+    return run<uint64_t>(coder, settings, shape, voxels, present);
 }
 
 floats::Settings make_settings(int kind, int width, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
                                uint64_t table) {
     if (kind < 0 || kind > 2 || (width != 16 && width != 32 && width != 64) || shift < 0 || shift >= width ||
-        scale < -1000 || scale > 1000 || table > static_cast<uint64_t>(INT32_MAX) || frequent.size() > floats::max_classes - 2 - floats::same_classes) {
+        scale < -1000 || scale > 1000 || table > static_cast<uint64_t>(INT32_MAX) || frequent.size() > floats::most_frequent) {
         throw nb::value_error("float coder: settings out of range");
     }
     const int mantissa = width == 16 ? 10 : width == 32 ? 23 : 52;

@@ -160,4 +160,12 @@ private:
     bool overrun_ = false;
 };
 
+// Codes `count` bits, the upper ones first, each in the context of those before; uses bits 1 to 2**count - 1.
+template <class Coder>
+unsigned code_bits(Coder& coder, Bit* bits, unsigned value, int count) {
+    unsigned node = 1;
+    for (int n = count - 1; n >= 0; --n) node = node * 2 + static_cast<unsigned>(coder.code(bits[node], value >> n & 1));
+    return node & ((1u << count) - 1);
+}
+
 }  // namespace floats

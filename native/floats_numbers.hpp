@@ -49,7 +49,8 @@ public:
         return table_.empty() ? ordered : first_from(ordered);
     }
 
-    bool evenly_spaced(uint64_t first, uint64_t last) const { return table_.empty() && format_.evenly_spaced(first, last); }
+    // Whether places from `first` to `last` are equally likely where the density of numbers is flat.
+    bool evenly_spaced(uint64_t first, uint64_t last) const { return has_table() || format_.evenly_spaced(first, last); }
 
     // Binary exponent of the typical spacing around a prediction, whose ceiling is `place`.
     int spacing_exponent(double prediction, uint64_t place) const {
