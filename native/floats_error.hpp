@@ -26,7 +26,7 @@ public:
         choose_context(expected, numbers_.spacing_exponent(prediction, middle));
         unsigned sign_context = 0;
         if (crowded_) {
-            const double gap = (numbers_.value_at(std::min(middle, numbers_.last())) - prediction) / quantum_;
+            const double gap = (numbers_.value_at(std::min(middle, numbers_.last())) - prediction) * inverse_;
             sign_context = 16 * crowded_ + (gap > 0 ? gap < 1 ? static_cast<unsigned>(gap * 16) : 15 : 0);
         }
         const bool negative = coder_.code(sign_bits_[sign_context], place < middle);
@@ -55,7 +55,9 @@ private:
             crowded_ = 1 + static_cast<unsigned>(std::min(crowds - 2, spacing - exponent));
             exponent = spacing;
         }
-        quantum_ = power_of_two(std::max(smallest_exponent, std::min(greatest_exponent, exponent)));
+        exponent = std::max(smallest_exponent, std::min(greatest_exponent, exponent));
+        quantum_ = power_of_two(exponent);
+        inverse_ = power_of_two(-exponent);
         const double before = expected.before, around = expected.around;
         const int then = before < 0.4 * here    ? 0
                          : before < 0.75 * here ? 1
@@ -82,7 +84,7 @@ private:
     // The quotient may be off by rounding: the intervals themselves decide.
     int find_size(uint64_t place, double prediction, bool negative) const {
         const double value = numbers_.value_at(place);
-        int size = size_of((negative ? prediction - value : value - prediction) / quantum_);
+        int size = size_of((negative ? prediction - value : value - prediction) * inverse_);
         while (size > 0 && size < sizes && !reaches(place, prediction, negative, size)) --size;
         while (size < sizes && reaches(place, prediction, negative, size + 1)) ++size;
         return size;
@@ -140,7 +142,7 @@ private:
     Coder& coder_;
     const Numbers& numbers_;
     std::vector<Bit> size_bits_, sign_bits_;
-    double quantum_ = 1;
+    double quantum_ = 1, inverse_ = 1;
     unsigned crowded_ = 0;  // 0: errors span many numbers; else how far the numbers are apart
     int context_ = 0;
 };
