@@ -3,4 +3,5 @@
 
 NB_MODULE(_native, m) {
     bind_blocks(m);
+    bind_floats(m);
 }
