@@ -2,5 +2,5 @@
 #include "bindings.hpp"
 
 NB_MODULE(_native, m) {
-    bind_blocks(m);
+    bind_labels(m);
 }
