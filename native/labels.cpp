@@ -3,28 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <utility>
 
 #include "labels_coder.hpp"
 #include "labels_frames.hpp"
 #include "labels_model.hpp"
 #include "labels_runs.hpp"
+#include "labels_settings.hpp"
 
 namespace labels {
 namespace {
-
-constexpr uint8_t kVersion = 1;
-constexpr size_t kHeaderBytes = 3;
-
-int log2_floor(size_t v) {
-    int bits = 0;
-    while (v > 1) {
-        v >>= 1;
-        ++bits;
-    }
-    return bits;
-}
-
-int table_bits(size_t voxels) { return std::clamp(log2_floor(voxels) - 3, 12, 18); }
 
 uint64_t surroundings(const uint8_t* row, const uint8_t* above) {
     uint64_t a = 0, b = 0;
@@ -48,7 +36,7 @@ class Walk {
 public:
     Walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings)
         : coder_(coder), levels_(levels), shape_(shape), area_(shape.height * shape.width),
-          model_(settings, table_bits(shape.voxels())), match_(levels, table_bits(shape.voxels()) + 1),
+          model_(settings, shape.width), match_(levels, settings.table_bits),
           runs_(shape.width, settings.levels), current_(shape.height, shape.width),
           first_(shape.height, shape.width), second_(shape.height, shape.width) {}
 
@@ -97,7 +85,7 @@ private:
         size_t value = 0;
         for (int bit = log2_floor(count); bit >= 0; --bit)
             value = 2 * value + coder_.code((source >> bit) & 1, 1u << (kProbBits - 1));
-        if (value >= count) throw StreamError("a frame repeats one that comes later");
+        if (value >= count) throw StreamError("label stream: a frame repeats one that comes later");
         return value;
     }
 
@@ -183,9 +171,7 @@ private:
 };
 
 std::vector<uint8_t> encode_with(const uint8_t* levels, const Shape& shape, const Settings& settings) {
-    std::vector<uint8_t> out = {kVersion, static_cast<uint8_t>(settings.levels - 1),
-                                static_cast<uint8_t>(settings.candidates)};
-    if (settings.levels == 1) return out;
+    std::vector<uint8_t> out = write_header(settings);
     std::vector<uint8_t> copy(levels, levels + shape.voxels());
     Encoder coder(out);
     Walk<Encoder>(coder, copy.data(), shape, settings).run();
@@ -193,25 +179,47 @@ std::vector<uint8_t> encode_with(const uint8_t* levels, const Shape& shape, cons
     return out;
 }
 
+// Names or order, and how many candidates: what codes a sample best.
+Settings choose(const uint8_t* levels, const Shape& shape, int count) {
+    Settings best{count, 3, false, fitting_table(levels, shape), false};
+    if (count == 2) return best;
+    const Sample sample = take_sample(levels, shape);
+    const int table = std::min(best.table_bits, largest_table(sample.shape.voxels()));
+    size_t smallest = SIZE_MAX;
+    Settings chosen = best;
+    for (const auto [candidates, ordinal] : {std::pair{3, false}, {1, true}}) {
+        const Settings tried{count, candidates, ordinal, table, false};
+        const size_t size = encode_with(sample.levels.data(), sample.shape, tried).size();
+        if (size >= smallest) continue;
+        smallest = size;
+        chosen = tried;
+    }
+    chosen.table_bits = best.table_bits;
+    return chosen;
+}
+
 }  // namespace
 
-std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape, int candidates) {
+std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape) {
     const size_t voxels = shape.voxels();
     const int count = voxels == 0 ? 1 : 1 + *std::max_element(levels, levels + voxels);
-    return encode_with(levels, shape, {count, candidates});
+    const Settings plain{count, 0, false, kSmallestTable, true};
+    if (count == 1) return write_header(plain);
+    const Settings settings = choose(levels, shape, count);
+    std::vector<uint8_t> coded = encode_with(levels, shape, settings);
+    if (coded.size() <= kHeaderBytes + voxels * level_bits(count) / 8) return coded;
+    std::vector<uint8_t> stored = write_header(plain);
+    const std::vector<uint8_t> packed = pack(levels, voxels, level_bits(count));
+    stored.insert(stored.end(), packed.begin(), packed.end());
+    return stored;
 }
 
 void decode(const uint8_t* data, size_t size, const Shape& shape, uint8_t* levels) {
-    if (size < kHeaderBytes) throw StreamError("the data are shorter than their header");
-    if (data[0] != kVersion) throw StreamError("unknown version of the label stream");
-    const Settings settings{data[1] + 1, data[2]};
-    if (settings.candidates > 3) throw StreamError("unknown mode of the label stream");
-    std::fill(levels, levels + shape.voxels(), uint8_t{0});
-    if (settings.levels == 1) {
-        if (size != kHeaderBytes) throw StreamError("bytes are left over after the last voxel");
-        return;
-    }
-    Decoder coder(data + kHeaderBytes, size - kHeaderBytes);
+    const Settings settings = read_header(data, size, shape);
+    data += kHeaderBytes;
+    size -= kHeaderBytes;
+    if (settings.stored) return unpack(data, size, shape.voxels(), settings, levels);
+    Decoder coder(data, size);
     Walk<Decoder>(coder, levels, shape, settings).run();
     coder.finish();
 }

@@ -12,7 +12,7 @@ struct Shape {
 };
 
 // Levels are ranks 0..n-1 in C order.
-std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape, int candidates);
+std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape);
 
 // Fills levels; throws StreamError (labels_coder.hpp) if the data are not a valid stream of that shape.
 void decode(const uint8_t* data, size_t size, const Shape& shape, uint8_t* levels);

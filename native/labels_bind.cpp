@@ -18,12 +18,12 @@ namespace {
 using Levels = nb::ndarray<const uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using Decoded = nb::ndarray<nb::numpy, uint8_t, nb::ndim<4>>;
 
-nb::bytes encode(const Levels& levels, int candidates) {
+nb::bytes encode(const Levels& levels) {
     const labels::Shape shape{levels.shape(0), levels.shape(1), levels.shape(2), levels.shape(3)};
     std::vector<uint8_t> out;
     {
         nb::gil_scoped_release release;
-        out = labels::encode(levels.data(), shape, candidates);
+        out = labels::encode(levels.data(), shape);
     }
     return nb::bytes(out.data(), out.size());
 }
@@ -51,6 +51,6 @@ void bind_labels(nb::module_& m) {
             PyErr_SetString(error.ptr(), e.what());
         }
     });
-    m.def("labels_encode", &encode, nb::arg("levels"), nb::arg("candidates") = 3);
+    m.def("labels_encode", &encode, nb::arg("levels"));
     m.def("labels_decode", &decode, nb::arg("data"), nb::arg("shape"));
 }

@@ -72,14 +72,14 @@ public:
     }
 
     void finish() const {
-        if (at_ < size_) throw StreamError("bytes are left over after the last voxel");
+        if (at_ < size_) throw StreamError("label stream: bytes are left over after the last voxel");
     }
 
 private:
     // The encoder leaves out trailing zero bytes: at most 8 of them can be read past the end.
     uint8_t next() {
         if (at_ < size_) return data_[at_++];
-        if (++at_ > size_ + 8) throw StreamError("the data end before the last voxel");
+        if (++at_ > size_ + 8) throw StreamError("label stream: the data end before the last voxel");
         return 0;
     }
 

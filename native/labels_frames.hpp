@@ -43,6 +43,18 @@ private:
     std::vector<uint8_t> data_;
 };
 
+// Causal surroundings of the voxel at column x of row y.
+struct Site {
+    const uint8_t* w;     // current row, at x (only the left is known)
+    const uint8_t* n[3];  // rows above, at x
+    const uint8_t* r1[5];  // first reference, rows y-2..y+2, at x
+    const uint8_t* r2[3];  // second reference, rows y-1..y+1, at x
+    size_t x, y;
+    int references;  // how many of the two are real
+    int expected;    // symbol that the match model expects, or -1
+    int expected_length;
+};
+
 // Bit i is set where byte i of the 8 bytes at p equals label.
 inline uint32_t equal_mask(const uint8_t* p, uint8_t label) {
     uint64_t word = 0;

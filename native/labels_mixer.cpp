@@ -7,7 +7,8 @@ namespace {
 
 constexpr int kCounterLimit = 250;
 constexpr int kStateLimit = 500;
-constexpr int kLearningRate = 14;
+constexpr int kFirstRate = 64 * 256;
+constexpr int kLastRate = 12 * 256;
 constexpr int kRefineRate = 6;
 
 int clamp_stretch(int x) { return std::clamp(x, -kStretchLimit, kStretchLimit); }
@@ -76,7 +77,10 @@ BitModel::BitModel(int table_bits)
       refine_a_(size_t{kRefineA} * kRefineLevels),
       refine_b_((size_t{1} << kRefineBits) * kRefineLevels) {
     for (auto* sets : {&weights_a_, &weights_b_})
-        for (auto& weights : *sets) weights.fill(65536 * 3 / 20);
+        for (auto& weights : *sets) {
+            weights.w.fill(65536 * 7 / 100);
+            weights.rate = kFirstRate;
+        }
     for (size_t i = 0; i < states_.size(); ++i) {
         const int level = static_cast<int>(i % kStateLevels);
         states_[i].p = logistic().squash(clamp_stretch(level * 192 + 96 - 3072)) << 10;
@@ -124,8 +128,8 @@ uint32_t BitModel::predict(const std::array<uint64_t, kContexts>& hashes, const 
     used_b_ = &weights_b_[selection.set_b];
     int64_t dot_a = 0, dot_b = 0;
     for (int i = 0; i < kInputs; ++i) {
-        dot_a += int64_t{inputs_[i]} * (*used_a_)[i];
-        dot_b += int64_t{inputs_[i]} * (*used_b_)[i];
+        dot_a += int64_t{inputs_[i]} * used_a_->w[i];
+        dot_b += int64_t{inputs_[i]} * used_b_->w[i];
     }
     const int x_a = clamp_stretch(static_cast<int>(dot_a >> 16));
     const int x_b = clamp_stretch(static_cast<int>(dot_b >> 16));
@@ -136,8 +140,14 @@ uint32_t BitModel::predict(const std::array<uint64_t, kContexts>& hashes, const 
     const uint32_t mixed = logistic().squash(x);
     const uint32_t p_a = refined(refine_a_, selection.refine_a, x, at_a_, right);
     const uint32_t p_b = refined(refine_b_, selection.refine_b & ((1u << kRefineBits) - 1), x, at_b_, right);
-    const uint32_t p = (2 * mixed + p_a + p_b) >> 2;
+    const uint32_t p = (mixed + p_a + 2 * p_b) >> 2;
     return std::clamp<uint32_t>(p, 1, (1u << 22) - 2);
+}
+
+void BitModel::learn(Weights& weights, int32_t error) {
+    const int32_t rate = weights.rate >> 8;
+    weights.rate -= (weights.rate - kLastRate) >> 8;
+    for (int i = 0; i < kInputs; ++i) weights.w[i] += (((inputs_[i] * error) >> 10) * rate + 512) >> 10;
 }
 
 void BitModel::update(int bit) {
@@ -148,10 +158,8 @@ void BitModel::update(int bit) {
     const int32_t target = bit ? 1 << 16 : 0;
     const int32_t error_a = target - static_cast<int32_t>(mixed_a_ >> 6);
     const int32_t error_b = target - static_cast<int32_t>(mixed_b_ >> 6);
-    for (int i = 0; i < kInputs; ++i) {
-        (*used_a_)[i] += (((inputs_[i] * error_a) >> 10) * kLearningRate + 512) >> 10;
-        (*used_b_)[i] += (((inputs_[i] * error_b) >> 10) * kLearningRate + 512) >> 10;
-    }
+    learn(*used_a_, error_a);
+    learn(*used_b_, error_b);
     const int64_t goal = bit ? 0xFFFFFFFFll : 0;
     for (uint32_t* p : {&refine_a_[at_a_], &refine_b_[at_b_]})
         *p = static_cast<uint32_t>(*p + ((goal - static_cast<int64_t>(*p)) >> kRefineRate));

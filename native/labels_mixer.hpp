@@ -73,11 +73,15 @@ private:
     static constexpr int kStateCounts = 8;
     static constexpr int kStateLevels = 32;
     static constexpr int kRefineLevels = 33;
-    using Weights = std::array<int32_t, kInputs>;
+    struct Weights {
+        std::array<int32_t, kInputs> w;
+        int32_t rate;  // learning rate, from fast to slow
+    };
 
     uint32_t predict(const std::array<uint64_t, kContexts>& hashes, const Selection& selection);
     void update(int bit);
     void gather(const std::array<uint64_t, kContexts>& hashes, int kind);
+    void learn(Weights& weights, int32_t error);
     static void init_refinement(std::vector<uint32_t>& table);
     uint32_t refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at, int& right) const;
 

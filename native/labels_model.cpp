@@ -19,6 +19,8 @@ uint64_t hash(Values... values) {
     return h;
 }
 
+constexpr uint32_t kPredictionFirst = 1u << 20;  // more than all neighbours' votes together
+
 int length_bucket(int length) {
     return length == 0 ? 0 : length < 16 ? 1 : length < 32 ? 2 : length < 64 ? 3 : length < 256 ? 4 : length < 1024 ? 5 : 6;
 }
@@ -31,7 +33,8 @@ int popcount(uint32_t v) {
 
 }  // namespace
 
-VoxelModel::VoxelModel(const Settings& settings, int table_bits) : settings_(settings), bits_(table_bits) {
+VoxelModel::VoxelModel(const Settings& settings, size_t width)
+    : settings_(settings), bits_(settings.table_bits), predictor_(width, settings.levels) {
     hits_.fill(49152);
 }
 
@@ -44,7 +47,7 @@ void VoxelModel::rank(const Site& site, int excluded) {
     voter_count_ = site.expected >= 0 ? kVoters : kVoters - 1;
     ranked_count_ = 0;
     const int wanted = std::min(settings_.candidates, settings_.levels - 1);
-    std::array<uint8_t, kVoters> distinct{};
+    std::array<uint8_t, kVoters + 1> distinct{};
     int count = 0;
     for (int i = 0; i < voter_count_; ++i) {
         const uint8_t label = voters_[i];
@@ -52,6 +55,11 @@ void VoxelModel::rank(const Site& site, int excluded) {
         if (votes_[label] == 0) distinct[count++] = label;
         const int evidence = logistic().stretch16[hits_[i]] + 1024;
         votes_[label] += std::max(evidence, 1);
+    }
+    const int predicted = predicted_level();
+    if (settings_.ordinal && predicted != excluded) {
+        if (votes_[predicted] == 0) distinct[count++] = static_cast<uint8_t>(predicted);
+        votes_[predicted] += kPredictionFirst;
     }
     for (; ranked_count_ < std::min(wanted, count); ++ranked_count_) {
         int best = 0;
@@ -63,11 +71,12 @@ void VoxelModel::rank(const Site& site, int excluded) {
     for (int i = 0; i < count; ++i) votes_[distinct[i]] = 0;
 }
 
-void VoxelModel::vote_update(uint8_t label) {
+void VoxelModel::learn(uint8_t label) {
     for (int i = 0; i < voter_count_; ++i) {
         if (voters_[i] == label) hits_[i] += (65535 - hits_[i]) >> 7;
         else hits_[i] -= hits_[i] >> 7;
     }
+    if (settings_.ordinal) predictor_.learn(label);
 }
 
 void VoxelModel::masks(const Site& site, uint8_t c) {
@@ -102,6 +111,11 @@ void VoxelModel::candidate_hashes(const Site& site, int rank) {
     h[9] = hash(k + 72, changed_, a3x3, w == c);
     h[10] = hash(k + 80, site.expected == c, length_bucket(site.expected_length), (m1 >> 3) & 1, m0 >> 7);
     h[11] = hash(k + 88, c, nw, ne, w, n, p == c, e1, s1);
+    if (!settings_.ordinal) return;
+    const int off = c * LevelPredictor::kScale - predicted_;
+    h[0] = hash(k + 96, off >> 1, rough_spread(), w == c);
+    h[7] = hash(k + 104, c - w, c - n, c - p, off >> 2);
+    h[8] = hash(k + 112, c - w, c - n, c - nw, c - ne, c - p);
 }
 
 Selection VoxelModel::candidate_selection(const Site& site, int rank) const {
@@ -184,8 +198,86 @@ uint8_t VoxelModel::code_tree(Coder& coder, uint8_t label, const Site& site) {
     return static_cast<uint8_t>(low);
 }
 
+int VoxelModel::predicted_level() const {
+    return std::min((predicted_ + LevelPredictor::kScale / 2) / LevelPredictor::kScale, settings_.levels - 1);
+}
+
+int VoxelModel::rough_spread() const {
+    const int spread = predictor_.spread();
+    return spread < 4 ? spread : spread < 8 ? 4 : spread < 16 ? 5 : 6;
+}
+
+bool VoxelModel::barred(int label) const {
+    return std::find(barred_.begin(), barred_.begin() + barred_count_, label) != barred_.begin() + barred_count_;
+}
+
+// The value asked about, relative to what is around it.
+void VoxelModel::step_contexts(const Site& site, int v, int step) {
+    const int w = site.w[-1], ww = site.w[-2], n = site.n[0][0], nw = site.n[0][-1], ne = site.n[0][1];
+    const int nn = site.n[1][0], p = site.r1[2][0], pn = site.r1[1][0], pw = site.r1[2][-1];
+    const int e1 = site.r1[2][1], s1 = site.r1[3][0], q = site.r2[1][0];
+    const int off = v * LevelPredictor::kScale - predicted_;
+    const int rough = rough_spread();
+    const uint64_t k = std::min(step, 3);
+    auto& h = hashes_;
+    h[0] = hash(300 + k, v - w, v - n, rough);
+    h[1] = hash(310 + k, v - p, v - w, p - pw);
+    h[2] = hash(320 + k, v - n, v - ne, v - nw);
+    h[3] = hash(330 + k, v - w, v - n, v - nw, v - ne, v - p);
+    h[4] = hash(340 + k, v - p, v - e1, v - s1, q - p);
+    h[5] = hash(350 + k, off >> 2, rough);
+    h[6] = hash(360 + k, (v * 16 - predictor_.prediction(3)) >> 2, (v * 16 - predictor_.prediction(1)) >> 3);
+    h[7] = hash(370 + k, v, off >> 4);
+    h[8] = hash(380 + k, off >> 1, step);
+    h[9] = hash(390 + k, v - site.expected, site.expected < 0, length_bucket(site.expected_length), off >> 4);
+    h[10] = hash(400 + k, off >> 3, v - w, v - n, pn - n, v - p);
+    h[11] = hash(410 + k, v, w, n, ww - w, nn - n);
+}
+
+// Steps: 0 is "equal to the prediction", 1 "above it", 2 and on "equal, n - 1 levels away".
+Selection VoxelModel::step_selection(const Site& site, int value, int step) const {
+    const int off = std::clamp((value * LevelPredictor::kScale - predicted_) >> 3, -12, 12) + 12;
+    const int spread = predictor_.spread();
+    const int rough = spread < 2 ? spread : spread < 4 ? 2 : spread < 8 ? 3 : spread < 16 ? 4 : 5;
+    const int match = site.expected < 0 ? 0 : 1 + std::min(length_bucket(site.expected_length), 3) / 2;
+    const int w = site.w[-1], n = site.n[0][0], p = site.r1[2][0];
+    Selection s;
+    s.kind = 3;
+    s.set_a = 160 + std::min(step, 7) * 24 + site.references * 8 + std::min(match, 1) * 4 + std::min(rough / 2, 3);
+    s.set_b = 512 + off * 12 + rough * 2 + (match > 1);
+    s.refine_a = 768 + off * 7 + std::min(step, 6);
+    s.refine_b = static_cast<uint32_t>(hash(400, std::min(step, 2), value - w, value - n, value - p) >> 40);
+    return s;
+}
+
+template <class Coder>
+int VoxelModel::ask(Coder& coder, int bit, const Site& site, int value, int step) {
+    step_contexts(site, value, step);
+    return bits_.code(coder, bit, hashes_, step_selection(site, value, step));
+}
+
+// From the prediction outwards; labels that are known to be wrong are stepped over.
+template <class Coder>
+uint8_t VoxelModel::code_steps(Coder& coder, uint8_t label, const Site& site) {
+    const int top = settings_.levels - 1;
+    const int start = predicted_level();
+    int below = 0, above = 0;
+    for (int v = 0; v < start; ++v) below += !barred(v);
+    for (int v = start + 1; v <= top; ++v) above += !barred(v);
+    if (!barred(start) && (below + above == 0 || ask(coder, label == start, site, start, 0)))
+        return static_cast<uint8_t>(start);
+    const int up = below == 0 || (above > 0 && ask(coder, label > start, site, start, 1));
+    const int direction = up ? 1 : -1;
+    int left = up ? above : below;
+    for (int v = start + direction, step = 2;; v += direction, ++step) {
+        if (barred(v)) continue;
+        if (--left == 0 || ask(coder, label == v, site, v, step)) return static_cast<uint8_t>(v);
+    }
+}
+
 template <class Coder>
 uint8_t VoxelModel::code(Coder& coder, uint8_t label, const Site& site, int excluded) {
+    if (settings_.ordinal) predicted_ = predictor_.predict(site);
     rank(site, excluded);
     barred_count_ = 0;
     if (excluded >= 0) barred_[barred_count_++] = static_cast<uint8_t>(excluded);
@@ -200,13 +292,13 @@ uint8_t VoxelModel::code(Coder& coder, uint8_t label, const Site& site, int excl
         masks(site, candidate);
         candidate_hashes(site, i);
         if (bits_.code(coder, label == candidate, hashes_, candidate_selection(site, i))) {
-            vote_update(candidate);
+            learn(candidate);
             return candidate;
         }
         barred_[barred_count_++] = candidate;
     }
-    label = code_tree(coder, label, site);
-    vote_update(label);
+    label = settings_.ordinal ? code_steps(coder, label, site) : code_tree(coder, label, site);
+    learn(label);
     return label;
 }
 

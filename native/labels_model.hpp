@@ -7,29 +7,14 @@
 #include "labels_frames.hpp"
 #include "labels_match.hpp"
 #include "labels_mixer.hpp"
+#include "labels_settings.hpp"
+#include "labels_ordinal.hpp"
 
 namespace labels {
 
-// Causal surroundings of the voxel at column x of row y.
-struct Site {
-    const uint8_t* w;     // current row, at x (only the left is known)
-    const uint8_t* n[3];  // rows above, at x
-    const uint8_t* r1[5];  // first reference, rows y-2..y+2, at x
-    const uint8_t* r2[3];  // second reference, rows y-1..y+1, at x
-    size_t x, y;
-    int references;  // how many of the two are real
-    int expected;    // symbol that the match model expects, or -1
-    int expected_length;
-};
-
-struct Settings {
-    int levels;      // 1..256
-    int candidates;  // 0..3: neighbour labels that are asked for before the value is spelled out
-};
-
 class VoxelModel {
 public:
-    VoxelModel(const Settings& settings, int table_bits);
+    VoxelModel(const Settings& settings, size_t width);
 
     // Codes one voxel; excluded is a label that it is known not to have, or -1.
     template <class Coder>
@@ -43,14 +28,28 @@ private:
     void tree_hashes(const Site& site, uint32_t node);
     Selection candidate_selection(const Site& site, int rank) const;
     Selection tree_selection(const Site& site, uint32_t node, int depth) const;
-    void vote_update(uint8_t label);
+    void learn(uint8_t label);
     void tree_contexts(const Site& site);
+
+    bool barred(int label) const;
+    int predicted_level() const;
+    int rough_spread() const;
+    void step_contexts(const Site& site, int value, int step);
+    Selection step_selection(const Site& site, int value, int step) const;
+
+    template <class Coder>
+    int ask(Coder& coder, int bit, const Site& site, int value, int step);
+
+    template <class Coder>
+    uint8_t code_steps(Coder& coder, uint8_t label, const Site& site);
 
     template <class Coder>
     uint8_t code_tree(Coder& coder, uint8_t label, const Site& site);
 
     Settings settings_;
     BitModel bits_;
+    LevelPredictor predictor_;
+    int predicted_ = 0;  // sixteenths of a level
     std::array<uint32_t, kVoters> hits_;  // 16-bit probability that a neighbour has the voxel's label
     std::array<uint8_t, kVoters> voters_{};
     int voter_count_ = 0;
