@@ -13,11 +13,13 @@ constexpr int kRefineRate = 6;
 
 int clamp_stretch(int x) { return std::clamp(x, -kStretchLimit, kStretchLimit); }
 
-std::array<int32_t, 1024> reciprocals() {
+constexpr std::array<int32_t, 1024> reciprocals() {
     std::array<int32_t, 1024> table{};
     for (int n = 0; n < 1024; ++n) table[n] = 131072 / (2 * n + 3);
     return table;
 }
+
+constexpr std::array<int32_t, 1024> reciprocal = reciprocals();
 
 int state_count(int n) {
     static constexpr uint8_t bucket[16] = {0, 1, 2, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6};
@@ -52,7 +54,6 @@ const Logistic& logistic() {
 }
 
 void Counter::update(int bit, int limit) {
-    static const std::array<int32_t, 1024> reciprocal = reciprocals();
     const int64_t target = bit ? 0xFFFFFFFFll : 0;
     p = static_cast<uint32_t>(p + (((target - static_cast<int64_t>(p)) * reciprocal[n]) >> 16));
     if (n < limit) ++n;
@@ -98,16 +99,16 @@ void BitModel::init_refinement(std::vector<uint32_t>& table) {
 }
 
 void BitModel::gather(const std::array<uint64_t, kContexts>& hashes, int kind) {
-    const Logistic& table = logistic();
+    for (int i = 0; i < kContexts; ++i) tables_[i].prefetch(hashes[i]);
     for (int i = 0; i < kContexts; ++i) {
         Counter& counter = tables_[i].find(hashes[i]);
-        const int x = counter.n == 0 ? 0 : table.stretch16[counter.p >> 16];
+        const int x = counter.n == 0 ? 0 : logistic_.stretch16[counter.p >> 16];
         const int level = (x + 3072) / 192;
         const size_t state = ((size_t(i) * kKinds + kind) * kStateCounts + state_count(counter.n)) * kStateLevels + level;
         counters_[i] = &counter;
         state_[i] = &states_[state];
         inputs_[2 * i] = x;
-        inputs_[2 * i + 1] = table.stretch16[states_[state].p >> 16];
+        inputs_[2 * i + 1] = logistic_.stretch16[states_[state].p >> 16];
     }
     inputs_[2 * kContexts] = 256;
 }
@@ -133,11 +134,11 @@ uint32_t BitModel::predict(const std::array<uint64_t, kContexts>& hashes, const 
     }
     const int x_a = clamp_stretch(static_cast<int>(dot_a >> 16));
     const int x_b = clamp_stretch(static_cast<int>(dot_b >> 16));
-    mixed_a_ = logistic().squash(x_a);
-    mixed_b_ = logistic().squash(x_b);
+    mixed_a_ = logistic_.squash(x_a);
+    mixed_b_ = logistic_.squash(x_b);
     const int x = (x_a + x_b) >> 1;
     int right;
-    const uint32_t mixed = logistic().squash(x);
+    const uint32_t mixed = logistic_.squash(x);
     const uint32_t p_a = refined(refine_a_, selection.refine_a, x, at_a_, right);
     const uint32_t p_b = refined(refine_b_, selection.refine_b & ((1u << kRefineBits) - 1), x, at_b_, right);
     const uint32_t p = (mixed + p_a + 2 * p_b) >> 2;

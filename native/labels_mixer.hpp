@@ -36,6 +36,13 @@ class CounterTable {
 public:
     explicit CounterTable(int bits) : mask_((size_t{1} << bits) - 1), slots_(size_t{1} << bits) {}
     Counter& find(uint64_t hash);
+    void prefetch(uint64_t hash) const {
+#if defined(__GNUC__)
+        __builtin_prefetch(&slots_[hash & mask_]);
+#else
+        (void)hash;
+#endif
+    }
 
 private:
     size_t mask_;
@@ -85,6 +92,7 @@ private:
     static void init_refinement(std::vector<uint32_t>& table);
     uint32_t refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at, int& right) const;
 
+    const Logistic& logistic_ = logistic();
     std::vector<CounterTable> tables_;
     std::vector<Counter> states_;
     std::vector<Weights> weights_a_, weights_b_;

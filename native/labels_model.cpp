@@ -7,19 +7,18 @@
 namespace labels {
 namespace {
 
-uint64_t mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * 0x9E3779B97F4A7C15ull;
-    return h ^ (h >> 29);
-}
-
+// A polynomial of the values, then one avalanche: independent hashes overlap in the pipeline.
 template <class... Values>
 uint64_t hash(Values... values) {
     uint64_t h = 0x243F6A8885A308D3ull;
-    ((h = mix(h, static_cast<uint64_t>(values))), ...);
-    return h;
+    ((h = (h + static_cast<uint64_t>(values)) * 0x9E3779B97F4A7C15ull), ...);
+    h = (h ^ (h >> 32)) * 0xD6E8FEB86659FD93ull;
+    return h ^ (h >> 32);
 }
 
 constexpr uint32_t kPredictionFirst = 1u << 20;  // more than all neighbours' votes together
+
+constexpr int kLongestStep = 16;  // farther levels are spelled out bit by bit
 
 int length_bucket(int length) {
     return length == 0 ? 0 : length < 16 ? 1 : length < 32 ? 2 : length < 64 ? 3 : length < 256 ? 4 : length < 1024 ? 5 : 6;
@@ -158,7 +157,7 @@ void VoxelModel::tree_contexts(const Site& site) {
 }
 
 void VoxelModel::tree_hashes(const Site&, uint32_t node) {
-    for (int i = 0; i < kContexts; ++i) hashes_[i] = mix(tree_base_[i], node);
+    for (int i = 0; i < kContexts; ++i) hashes_[i] = hash(tree_base_[i], node);
 }
 
 Selection VoxelModel::tree_selection(const Site& site, uint32_t node, int depth) const {
@@ -175,8 +174,8 @@ Selection VoxelModel::tree_selection(const Site& site, uint32_t node, int depth)
 }
 
 template <class Coder>
-uint8_t VoxelModel::code_tree(Coder& coder, uint8_t label, const Site& site) {
-    int low = 0, high = settings_.levels, depth = 0;
+uint8_t VoxelModel::code_tree(Coder& coder, uint8_t label, const Site& site, int low, int high) {
+    int depth = 0;
     uint32_t node = 1;
     tree_contexts(site);
     while (high - low > 1) {
@@ -270,6 +269,7 @@ uint8_t VoxelModel::code_steps(Coder& coder, uint8_t label, const Site& site) {
     const int direction = up ? 1 : -1;
     int left = up ? above : below;
     for (int v = start + direction, step = 2;; v += direction, ++step) {
+        if (step == kLongestStep) return code_tree(coder, label, site, up ? v : 0, up ? top + 1 : v + 1);
         if (barred(v)) continue;
         if (--left == 0 || ask(coder, label == v, site, v, step)) return static_cast<uint8_t>(v);
     }
@@ -297,7 +297,7 @@ uint8_t VoxelModel::code(Coder& coder, uint8_t label, const Site& site, int excl
         }
         barred_[barred_count_++] = candidate;
     }
-    label = settings_.ordinal ? code_steps(coder, label, site) : code_tree(coder, label, site);
+    label = settings_.ordinal ? code_steps(coder, label, site) : code_tree(coder, label, site, 0, settings_.levels);
     learn(label);
     return label;
 }

@@ -44,7 +44,7 @@ private:
     uint8_t code_steps(Coder& coder, uint8_t label, const Site& site);
 
     template <class Coder>
-    uint8_t code_tree(Coder& coder, uint8_t label, const Site& site);
+    uint8_t code_tree(Coder& coder, uint8_t label, const Site& site, int low, int high);
 
     Settings settings_;
     BitModel bits_;
