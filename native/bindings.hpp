@@ -4,3 +4,4 @@
 
 void bind_blocks(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
+void bind_labels(nanobind::module_& m);

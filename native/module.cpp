@@ -4,4 +4,5 @@
 NB_MODULE(_native, m) {
     bind_blocks(m);
     bind_floats(m);
+    bind_labels(m);
 }
