@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, signed_bytes, unsigned_bytes
+from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
 _KINDS = {"u": 0, "i": 1, "f": 2}
-_MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 _MOST_FREQUENT = 11
 _SHARE = 512
 _REPEAT_SHARE = 64
@@ -87,7 +87,7 @@ def _choose_settings(voxels: AnyArray, words: AnyArray) -> tuple[dict[str, Any],
     coded = int(number[rare].sum())
     repeated = _count_repeats(words, found[common])
     settings = {
-        "shift": _common_zeros(words, voxels.dtype),
+        "shift": common_zeros(voxels),
         "scale": _typical_exponent(voxels),
         "frequent": [int(word) for word in found[common]],
         "repeats": repeated * _REPEAT_SHARE > words.size,
@@ -107,12 +107,6 @@ def _count_repeats(words: AnyArray, frequent: AnyArray) -> int:
     return int(np.count_nonzero(repeated) - np.count_nonzero(repeated & np.isin(words, frequent)))
 
 
-def _common_zeros(words: AnyArray, dtype: np.dtype[Any]) -> int:
-    used = int(np.bitwise_or.reduce(words, axis=None))
-    zeros = (used & -used).bit_length() - 1 if used else 8 * dtype.itemsize
-    return min(zeros, _MANTISSA_BITS[dtype.itemsize] if dtype.kind == "f" else 8 * dtype.itemsize - 1)
-
-
 def _typical_exponent(voxels: AnyArray) -> int:
     """Return the median binary exponent of the finite voxels that are not zero."""
     sample = voxels.reshape(-1)[:: max(1, voxels.size >> 16)].astype(np.float64)
@@ -129,7 +123,7 @@ def _settings_bytes(settings: dict[str, Any]) -> bytes:
 def _read_settings(reader: ByteReader, dtype: np.dtype[Any]) -> dict[str, Any]:
     shift, flags = reader.take(2)
     scale, count = reader.signed(), flags & 15
-    limit = _MANTISSA_BITS.get(dtype.itemsize, 0) if dtype.kind == "f" else 8 * dtype.itemsize - 1
+    limit = MANTISSA_BITS.get(dtype.itemsize, 0) if dtype.kind == "f" else 8 * dtype.itemsize - 1
     valid = dtype.itemsize > 1 and shift <= limit and flags < 32
     if not valid or count > _MOST_FREQUENT or abs(scale) > _SCALE_LIMIT:
         msg = f"float coder: settings out of range for {dtype} voxels"

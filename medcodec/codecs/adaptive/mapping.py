@@ -12,9 +12,9 @@ from medcodec.codecs.adaptive.mapping_bytes import ByteReader
 from medcodec.codecs.adaptive.mapping_fit import fit_lattice
 from medcodec.codecs.adaptive.mapping_forms import (
     PALETTE_LIMIT,
-    OrderedBits,
     Palette,
     Plain,
+    common_zeros,
     ordered_bits,
     read_form,
 )
@@ -29,8 +29,8 @@ from medcodec.codecs.adaptive.mapping_levels import (
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
-_BITS_SPAN = 1 << 20
-_REPEATS = 8
+_REPEATS = 4
+_SPARSE = 4
 _FREQUENT = 256
 
 
@@ -50,9 +50,7 @@ class Mapping:
         packing = "ranks" if isinstance(self.levels, Ranks) else "offset"
         if isinstance(self.levels, Stride) and self.levels.step > 1:
             packing = "stride"
-        name = {Plain: "integers", Palette: "palette", OrderedBits: "bits", Lattice: "scaled"}[
-            type(self.form)
-        ]
+        name = {Plain: "integers", Palette: "palette", Lattice: "scaled"}[type(self.form)]
         if isinstance(self.form, Lattice) and len(self.form.slopes) > 1:
             name = "scaled per frame"
         return f"{name}, {packing}"
@@ -130,11 +128,14 @@ def fit_mapping(voxels: AnyArray) -> Mapping | None:
     if lattice is not None:
         levels = fit_levels(lattice.to_integers(voxels))
         return Mapping(lattice, levels) if levels else None
-    return _fit_palette(voxels) or _fit_bits(voxels)
+    return _fit_palette(voxels)
 
 
 def _fit_palette(voxels: AnyArray) -> Mapping | None:
-    """Take ranks of distinct values if most voxels repeat; very frequent values prove nothing."""
+    """Take ranks of distinct values if most voxels repeat and the values leave gaps in their format.
+
+    Very frequent values prove nothing; without gaps (float16), ranks would only bend the scale.
+    """
     bits = ordered_bits(voxels).reshape(-1)
     if len(np.unique(bits[:: max(1, bits.size >> 16)])) > PALETTE_LIMIT // 2:
         return None
@@ -142,14 +143,7 @@ def _fit_palette(voxels: AnyArray) -> Mapping | None:
     rare = number * _FREQUENT <= bits.size
     if len(distinct) > PALETTE_LIMIT or np.count_nonzero(rare) * _REPEATS > number[rare].sum():
         return None
+    span = int(distinct[-1] - distinct[0]) >> common_zeros(voxels)
+    if len(distinct) * _SPARSE > span > _FREQUENT:
+        return None
     return Mapping(Palette(distinct.astype(np.uint64), voxels.dtype.itemsize), Stride(0, 1, len(distinct)))
-
-
-def _fit_bits(voxels: AnyArray) -> Mapping | None:
-    """Take the bits of coarse floats (float16, bfloat16 and the like) as integers."""
-    word = np.dtype(f"u{voxels.dtype.itemsize}")
-    used = int(np.bitwise_or.reduce(voxels.view(word), axis=None))
-    shift = (used & -used).bit_length() - 1 if used else 0
-    form = OrderedBits(min(shift, 8 * word.itemsize - 1))
-    levels = fit_levels(form.to_integers(voxels))
-    return Mapping(form, levels) if levels and levels.count <= _BITS_SPAN else None

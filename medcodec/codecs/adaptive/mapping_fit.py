@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros
 from medcodec.codecs.adaptive.mapping_lattice import (
     EXACT_SUM,
-    INTEGER_LIMIT,
     QUOTIENT,
     Lattice,
 )
@@ -24,16 +24,19 @@ _SUBSAMPLE = 2048
 _DIVISORS = 48
 _EXCEPTION_SHARE = 256
 _SPECIAL_SHARE = 4096
+_FAR, _DUST = 1e4, 2.0**-40
+_SLACK = 8
 
 
 def fit_lattice(voxels: AnyArray) -> Lattice | None:
     """Return the lattice of float ``voxels``, shape ``(sequences, frames, height, width)``, or None."""
     frames = voxels.reshape(-1, *voxels.shape[-2:])
-    probe = max((_distinct(frames[n]) for n in _probes(len(frames))), key=len)
-    lattice = _fit_values(probe)
-    if lattice is None:
-        return None
-    return _prove(voxels, lattice) or _fit_group(voxels) or _fit_frames(voxels)
+    with np.errstate(all="ignore"):
+        probe = max((_distinct(frames[n]) for n in _probes(len(frames))), key=len)
+        lattice = _fit_values(probe)
+        if lattice is None:
+            return None
+        return _prove(voxels, lattice) or _fit_group(voxels) or _fit_frames(voxels)
 
 
 def _fit_group(voxels: AnyArray) -> Lattice | None:
@@ -68,12 +71,13 @@ def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> L
 
 
 def _distinct(voxels: AnyArray) -> AnyArray:
-    """Return the sorted distinct finite values; a sentinel far outside all others is left out."""
+    """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
     values = np.unique(voxels[np.isfinite(voxels)])
     for end, inner in ((0, 1), (-1, -2)):
-        if len(values) > 3 and abs(float(values[end])) > 1e4 * abs(float(values[inner])) > 0:
+        if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
             values = np.delete(values, end)
-    return values
+    size = np.abs(values)
+    return values[(values == 0) | (size > _DUST * size.max(initial=0))]
 
 
 def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
@@ -92,7 +96,7 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     kept = indices[~missed]
     if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or not kept.size:
         return None
-    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or int(np.abs(kept).max()) >= INTEGER_LIMIT // 2:
+    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(voxels[~missed], kept, lattice):
         return None
     positions = np.flatnonzero(listed.reshape(-1))
     return replace(
@@ -103,6 +107,13 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
         positions=positions,
         patterns=bits.reshape(-1)[positions].astype(np.uint64),
     )
+
+
+def _resolved(voxels: AnyArray, indices: AnyArray, lattice: Lattice) -> bool:
+    """Whether the dtype could tell (nearly) all lattice points apart: else the float format is what shows."""
+    slope = lattice.slopes[0] if lattice.variant == EXACT_SUM else 1 / lattice.slopes[0]
+    reach = float(np.abs(indices).max()) + abs(lattice.intercept / slope)
+    return reach <= _SLACK * 2.0 ** (MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels))
 
 
 def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:

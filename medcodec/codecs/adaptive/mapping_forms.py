@@ -1,4 +1,4 @@
-"""Voxels of any dtype as integers, and back bit by bit: as they are, by a palette, as ordered bits."""
+"""Voxels of any dtype as integers, and back bit by bit: as they are, or by a palette."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from medcodec.codecs.adaptive.mapping_bytes import (
 from medcodec.codecs.base import AnyArray
 
 PALETTE_LIMIT = 1 << 16
+MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 
 
 def ordered_bits(voxels: AnyArray) -> AnyArray:
@@ -44,6 +45,15 @@ def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     elif dtype.kind == "f":
         ordered = np.where(ordered & top, ordered ^ top, ~ordered)
     return ordered.view(dtype)
+
+
+def common_zeros(voxels: AnyArray) -> int:
+    """Return how many low bits are zero in all voxels; at most the mantissa of floats, and not all bits."""
+    used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None))
+    limit = (
+        MANTISSA_BITS[voxels.dtype.itemsize] if voxels.dtype.kind == "f" else 8 * voxels.dtype.itemsize - 1
+    )
+    return min((used & -used).bit_length() - 1, limit) if used else limit
 
 
 @dataclass(frozen=True)
@@ -111,35 +121,6 @@ class Palette(Computed):
         return unsigned_bytes(len(self.values)) + packed_words(steps, self.width)
 
 
-@dataclass(frozen=True)
-class OrderedBits(Computed):
-    """Floats as their `ordered_bits` without ``shift`` low bits, which are zero in each magnitude."""
-
-    shift: int
-    code = 2
-
-    def integer_range(self, dtype: np.dtype[Any]) -> tuple[int, int]:
-        """Return the range of the remaining bits."""
-        return 0, (1 << 8 * dtype.itemsize - self.shift) - 1
-
-    def to_integers(self, voxels: AnyArray) -> AnyArray:
-        """Return the remaining bits (int64)."""
-        return (ordered_bits(voxels) >> np.uint8(self.shift)).astype(np.int64)
-
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """Return floats; the bits that were dropped are ones in the complement of negative numbers."""
-        word = np.dtype(f"u{dtype.itemsize}")
-        bits = integers.astype(word) << word.type(self.shift)
-        dropped = word.type((1 << self.shift) - 1)
-        return from_ordered_bits(
-            np.where(bits >> word.type(8 * word.itemsize - 1), bits, bits | dropped), dtype
-        )
-
-    def to_bytes(self) -> bytes:
-        """Return the coded form."""
-        return unsigned_bytes(self.shift)
-
-
 def read_form(reader: ByteReader, code: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Plain | None:
     """Read what the ``to_bytes`` of a form of this module wrote; None if it cannot be."""
     form: Plain | None = None
@@ -147,9 +128,6 @@ def read_form(reader: ByteReader, code: int, dtype: np.dtype[Any], shape: tuple[
         form = Plain()
     elif code == Palette.code:
         form = _read_palette(reader, dtype, math.prod(shape))
-    elif code == OrderedBits.code and dtype.kind == "f":
-        shift = reader.unsigned()
-        form = OrderedBits(shift) if shift < 8 * dtype.itemsize else None
     return form
 
 

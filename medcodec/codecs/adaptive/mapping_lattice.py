@@ -53,7 +53,7 @@ class Lattice(Computed):
     specials: npt.NDArray[np.uint64]
     positions: Integers
     patterns: npt.NDArray[np.uint64]
-    code = 3
+    code = 2
 
     def integer_range(self, dtype: np.dtype[Any]) -> tuple[int, int]:  # noqa: ARG002
         """Return a range wide enough for any lattice."""
