@@ -116,7 +116,8 @@ class Lattice(Computed):
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
-        single = bool(np.all(self.slopes.astype(np.float32) == self.slopes))
+        with np.errstate(over="ignore"):
+            single = bool(np.all(self.slopes.astype(np.float32) == self.slopes))
         flags = self.variant | self.negative_zero << 1 | bool(self.intercept) << 2 | single << 3
         head = bytes([flags])
         slopes = unsigned_bytes(len(self.slopes)) + self.slopes.astype("<f4" if single else "<f8").tobytes()
