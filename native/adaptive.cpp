@@ -10,8 +10,7 @@ namespace {
 
 // Index: the preset's number in the stream.
 constexpr AdaptivePreset kPresets[] = {
-    {1, 16, 2, 0.85f, 0, false},
-    {2, 16, 1, 0.85f, 0, true},
+    {2, 16, 2, 0.85f, 0, true},
     {2, 8, 1, 0.8f, 0.97f, true},
 };
 

@@ -48,7 +48,7 @@ class AdaptiveCoder {
           frames_(group.height, group.width, 3), errors_(group.height, group.width, 3),
           bands_((group.width + preset.band - 1) / preset.band), top_(static_cast<float>(group.max_level)),
           step_(static_cast<float>(2 * group.max_error + 1)),
-          predictors_(preset.slow_decay > 0 ? 5 : 3),
+          predictors_(preset.slow_decay > 0 ? kSnapshots + 2 : kSnapshots),
           recent_(3 * static_cast<size_t>(group.width + 2 * kPad)), row_(static_cast<size_t>(group.width)),
           kinds_{{bands_, preset}, {bands_, preset}, {bands_, preset}} {
         for (int i = 0; i <= kMeanMemory; i++) reciprocal_[i] = 1 / static_cast<float>(i + 1);
@@ -265,27 +265,17 @@ class AdaptiveCoder {
         p.blended += sum_lanes(p.stack * kind_->stack_weights[b]);
     }
 
+    // Initialised as a whole: single lanes written one by one would go through memory.
     Vec scale_features(const float* c, const float* k, const float* e, const float* ke, const Prediction& p) const {
         const int st = frames_.stride;
-        Vec a = {};
-        a[0] = e[-1], a[1] = e[-st], a[2] = e[-st - 1], a[3] = e[1 - st];
-        a[4] = e[-2] + e[-2 * st];
-        a[5] = e[-st - 2] + e[2 - st] + e[-2 * st - 1] + e[1 - 2 * st];
-        if (references_) {
-            a[6] = ke[0];
-            a[7] = ke[1] + ke[-1];
-            a[8] = ke[st] + ke[-st];
-            a[9] = ke[st + 1] + ke[st - 1] + ke[-st - 1] + ke[1 - st];
-            a[12] = absolute(k[0] - p.blended);
-            a[14] = ke[2] + ke[-2] + ke[2 * st] + ke[-2 * st];
-        } else {
-            a[12] = absolute(c[-st] - c[-2 * st]);
-            a[14] = e[3 - st] + e[-3 - st] + e[-3] + e[-3 * st];
-        }
-        a[10] = p.spread;
-        a[11] = absolute(c[-1] - c[-st - 1]) + absolute(c[-st] - c[1 - st]);
-        a[13] = 0.3f;
-        return a;
+        const float ring = e[-st - 2] + e[2 - st] + e[-2 * st - 1] + e[1 - 2 * st];
+        const float gradient = absolute(c[-1] - c[-st - 1]) + absolute(c[-st] - c[1 - st]);
+        if (references_)
+            return Vec{e[-1], e[-st], e[-st - 1], e[1 - st], e[-2] + e[-2 * st], ring, ke[0], ke[1] + ke[-1],
+                       ke[st] + ke[-st], ke[st + 1] + ke[st - 1] + ke[-st - 1] + ke[1 - st], p.spread, gradient,
+                       absolute(k[0] - p.blended), 0.3f, ke[2] + ke[-2] + ke[2 * st] + ke[-2 * st], 0};
+        return Vec{e[-1], e[-st], e[-st - 1], e[1 - st], e[-2] + e[-2 * st], ring, 0, 0, 0, 0, p.spread, gradient,
+                   absolute(c[-st] - c[-2 * st]), 0.3f, e[3 - st] + e[-3 - st] + e[-3] + e[-3 * st], 0};
     }
 
     void code_voxel(const TapList& taps, float* row, float* error, int y, int x, int b) {
@@ -303,7 +293,8 @@ class AdaptiveCoder {
 
         Vec features = scale_features(c, k, error + x, known_error_ + place, p);
         float scale = sum_lanes(kind.scale.weights * features);
-        const float least = 0.02f * (features[0] + features[1] + features[6]) + 0.03f;
+        const float* e = error + x;
+        const float least = 0.02f * (e[-1] + e[-st] + (references_ ? known_error_[place] : 0)) + 0.03f;
         if (!(scale > least)) scale = least;
 
         int activity = half_octaves(scale * 4);
@@ -324,15 +315,13 @@ class AdaptiveCoder {
         bias.add(value - mean, 128, reciprocal_);
         const float relative = magnitude / scale;
         gain.add(relative < 16 ? relative : 16, kMeanMemory, reciprocal_);
-        features[kScaleFeatures] = magnitude < 6 * scale ? magnitude : 6 * scale;
         const float squared = scale * scale;
-        kind.scale.update(features, 1 / (squared + 0.01f));
-        learn(taps, p, value, 1 / (squared + 0.5f), x, b);
+        for (int i = 0; i < predictors_; i++) recent0_[x][i] = absolute(p.each[i] - value);
+        kind.scale.update(features, magnitude < 6 * scale ? magnitude : 6 * scale, 1 / (squared + 0.01f));
+        learn(taps, p, value, 1 / (squared + 0.5f), b);
     }
 
-    void learn(const TapList& taps, Prediction& p, float value, float weight, int x, int b) {
-        Vec8 deviation = p.each - value;
-        recent0_[x] = deviation < 0 ? -deviation : deviation;
+    void learn(const TapList& taps, Prediction& p, float value, float weight, int b) {
         reinterpret_cast<float*>(p.taps)[taps.count] = value - p.base;
         kind_->fast[b].update(p.taps, weight, taps.count);
         if (preset_.slow_decay > 0) kind_->slow[b].update(p.taps, weight, taps.count);

@@ -45,14 +45,14 @@ struct LogisticTable {
 
 // A monotone map of [0, 2^26] onto itself, learned from the quantiles at which voxels fell.
 struct Warp {
-    IntVec edge[2];  // the map at the bins' lower edges; edge 0 stays 0
+    alignas(64) int32_t edge[kWarpBins];  // the map at the bins' lower edges; edge 0 stays 0
     int32_t count;
     void reset() {
-        for (int i = 0; i < kWarpBins; i++) edge[i / kLanes][i % kLanes] = i << kWarpShift;
+        for (int i = 0; i < kWarpBins; i++) edge[i] = i << kWarpShift;
         count = 0;
     }
     int32_t at_edge(int i) const {
-        return i < kWarpBins ? reinterpret_cast<const int32_t*>(edge)[i] : static_cast<int32_t>(kTotal);
+        return i < kWarpBins ? edge[i] : static_cast<int32_t>(kTotal);
     }
     uint32_t at(uint32_t u) const {
         if (u >= kTotal) return kTotal;
@@ -63,11 +63,8 @@ struct Warp {
     }
     // Where `at` reaches `target`, roughly, in bins.
     float inverse(uint32_t target) const {
-        const IntVec t = IntVec{} + static_cast<int32_t>(target);
-        const IntVec below = (edge[0] <= t) + (edge[1] <= t);
-        int n = 0;
-        for (int i = 0; i < kLanes; i++) n -= below[i];
-        const int bin = n - 1;
+        int bin = -1;
+        for (int i = 0; i < kWarpBins; i++) bin += edge[i] <= static_cast<int32_t>(target);
         const int32_t low = at_edge(bin), high = at_edge(bin + 1);
         const float part = high > low ? static_cast<float>(static_cast<int32_t>(target) - low) / static_cast<float>(high - low) : 0.5f;
         return static_cast<float>(bin) + part;
@@ -78,15 +75,12 @@ struct Warp {
         while (shift < slowest && (count >> shift) > 0) shift++;
         if (count < 1 << 20) count++;
         const float slope = static_cast<float>(kTotal) / static_cast<float>(u1 > u0 ? u1 - u0 : 1);
-        const float top = kTotal;
-        for (int v = 0; v < 2; v++) {
-            Vec ramp;
-            for (int i = 0; i < kLanes; i++) ramp[i] = static_cast<float>((v * kLanes + i) << kWarpShift);
-            ramp = (ramp - static_cast<float>(u0)) * slope;
-            ramp = ramp > 0 ? ramp : Vec{};
-            ramp = ramp < top ? ramp : Vec{} + top;
-            const IntVec target = __builtin_convertvector(ramp, IntVec);
-            edge[v] = edge[v] - (edge[v] >> shift) + (target >> shift);
+        const float origin = static_cast<float>(u0), top = kTotal;
+        for (int i = 0; i < kWarpBins; i++) {
+            float ramp = (static_cast<float>(i) * static_cast<float>(1 << kWarpShift) - origin) * slope;
+            ramp = ramp > 0 ? ramp : 0;
+            ramp = ramp < top ? ramp : top;
+            edge[i] = edge[i] - (edge[i] >> shift) + (static_cast<int32_t>(ramp) >> shift);
         }
     }
 };

@@ -9,8 +9,10 @@ struct ScaleModel {
         std::memset(static_cast<void*>(&normal), 0, sizeof normal);
         for (int i = 0; i < kLanes; i++) weights[i] = i < kScaleFeatures ? 1.0f / kLanes : 0;
     }
-    // `features` holds the absolute error in its last lane.
-    void update(const Vec& features, float weight) { normal.update(&features, weight, kScaleFeatures); }
+    void update(Vec features, float error, float weight) {
+        features[kScaleFeatures] = error;
+        normal.update(&features, weight, kScaleFeatures);
+    }
     void end_row(float decay) {
         Normal<1> m = normal;
         for (int i = 0; i < kScaleFeatures; i++) {

@@ -1,4 +1,4 @@
-// Sixteen lanes of float or int as GCC and clang vectors: any processor gives the same results.
+// Sixteen lanes of float as GCC and clang vectors: any processor gives the same results.
 #pragma once
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +9,6 @@ namespace {
 
 constexpr int kLanes = 16;
 typedef float Vec __attribute__((vector_size(64)));
-typedef int32_t IntVec __attribute__((vector_size(64)));
 typedef float Vec8 __attribute__((vector_size(32)));
 typedef float Vec4 __attribute__((vector_size(16)));
 

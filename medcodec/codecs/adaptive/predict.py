@@ -12,7 +12,7 @@ from medcodec.codecs.adaptive.mapping_levels import Levels
 from medcodec.errors import FormatError
 
 MAX_LEVEL = (1 << 20) - 1
-PRESETS = {"fast": 0, "default": 1, "max": 2}
+PRESETS = {"default": 0, "max": 1}
 
 
 def encode_predicted(levels: Levels, *, effort: str, max_error: int = 0) -> bytes:
