@@ -134,6 +134,9 @@ def test_verify_against_the_original(tmp_path):
     other[3, 4, 5] += 1
     with pytest.raises(MedcodecError, match=r"1 voxels differ .*\(3, 4, 5\)"):
         medcodec.verify(tmp_path / "a.medc", nifti(tmp_path / "other.nii", other))
+    path.rename(tmp_path / "renamed.nii")
+    assert medcodec.verify(tmp_path / "a.medc", tmp_path / "renamed.nii").source_identical
+    (tmp_path / "renamed.nii").rename(path)
     moved = nifti(tmp_path / "moved.nii", smooth_volume((9, 8, 7)), affine=np.eye(4))
     assert medcodec.verify(tmp_path / "a.medc", moved).source_identical is False
     compress(path, tmp_path / "lossy.medc", max_error=2)
