@@ -6,7 +6,7 @@ HEADER_DICTIONARY = b"".join(
         b'"format":"dicom""format":"nrrd""format":"metaimage""format":"mgh""format":"analyze""format":"array"',
         b'"effort":"fastest""effort":"fast""effort":"max"',
         b"0.0,0.0,-0.0,1.0,0.5,-0.5,2.0,-2.0,0.8,-0.8,0.9,-0.9,-1.0,3.0,-3.0,",
-        b'{"affine":[1.0,0.0,0.0,-0.0,0.0,1.0,0.0,-0.0,0.0,0.0,1.0,-0.0,0.0,0.0,0.0,1.0],"blobs":[["head",540],["tail",0]]',
+        b'{"affine":{"f8":[1.0,0.0,{"affine":{"f4":[1.0,0.0,0.0,-0.0,0.0,1.0,0.0,-0.0,0.0,0.0,1.0,-0.0,0.0,0.0,0.0,1.0]},"blobs":[["head",540],["tail",0]]',
         b'"blobs":[["head",352],["tail",0]],"codec":{"model":null,"name":"adaptive","settings":{"effort":"default","max_error":0}},',
         b'"dtype":"<f4""dtype":"|u1""dtype":"<u2""dtype":"<i2","grid":[1,16,256,256],"grid":[1,24,64,64],',
         b'"grid":[1,8,512,512],"intercept":-1024.0"intercept":0.0,"layout":[[4,2],[3],[1],[0]],"layout":[[3],[0],',

@@ -17,6 +17,7 @@ from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.layout import max_voxel_bytes
 from medcodec.container.parallel import ordered_map
 from medcodec.errors import FormatError, IntegrityError, OptionError
+from medcodec.volume import from_array
 from medcodec.volume.frames import frame_layout
 
 
@@ -87,6 +88,22 @@ def test_the_cost_beside_the_coded_bytes():
     voxels = np.random.default_rng(0).integers(0, 2, (64, 64, 33, 20), np.int16)
     with medcodec.open(io.BytesIO(coded(voxels))) as file:
         assert file.file_bytes - sum(file.coded_lengths) - file._front.blobs_head.stored_bytes < 300
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        np.eye(4) / 3,
+        (np.eye(4) / 3).astype(np.float32),
+        np.full((4, 4), 1e300),
+        np.array([np.nan, np.inf, -np.inf, -0.0] * 4).reshape(4, 4),
+    ],
+)
+def test_affines_are_kept_exactly(affine):
+    volume = from_array(smooth_volume((3, 4, 5)), affine=affine, slope=0.1, intercept=-1e-300)
+    with medcodec.open(io.BytesIO(coded(volume))) as file:
+        assert file.affine.tobytes() == affine.astype(np.float64).tobytes()
+        assert (file.slope, file.intercept) == (0.1, -1e-300)
 
 
 def test_progress_counts_all_voxels():
