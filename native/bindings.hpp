@@ -3,3 +3,5 @@
 #include <nanobind/nanobind.h>
 
 void bind_blocks(nanobind::module_& m);
+void bind_floats(nanobind::module_& m);
+void bind_labels(nanobind::module_& m);

@@ -3,4 +3,6 @@
 
 NB_MODULE(_native, m) {
     bind_blocks(m);
+    bind_floats(m);
+    bind_labels(m);
 }

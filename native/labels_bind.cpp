@@ -1,0 +1,56 @@
+// Binds the label coder to Python; the GIL is released while it works.
+#include <nanobind/ndarray.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
+
+#include <array>
+#include <algorithm>
+#include <memory>
+
+#include "bindings.hpp"
+#include "labels.hpp"
+#include "labels_coder.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+using Levels = nb::ndarray<const uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using Decoded = nb::ndarray<nb::numpy, uint8_t, nb::ndim<4>>;
+
+nb::bytes encode(const Levels& levels) {
+    const labels::Shape shape{levels.shape(0), levels.shape(1), levels.shape(2), levels.shape(3)};
+    std::vector<uint8_t> out;
+    {
+        nb::gil_scoped_release release;
+        out = labels::encode(levels.data(), shape);
+    }
+    return nb::bytes(out.data(), out.size());
+}
+
+Decoded decode(nb::bytes data, const std::array<size_t, 4>& dims) {
+    const labels::Shape shape{dims[0], dims[1], dims[2], dims[3]};
+    std::unique_ptr<uint8_t[]> levels(new uint8_t[std::max<size_t>(shape.voxels(), 1)]);
+    {
+        nb::gil_scoped_release release;
+        labels::decode(static_cast<const uint8_t*>(data.data()), data.size(), shape, levels.get());
+    }
+    uint8_t* raw = levels.release();
+    nb::capsule owner(raw, [](void* p) noexcept { delete[] static_cast<uint8_t*>(p); });
+    return Decoded(raw, {dims[0], dims[1], dims[2], dims[3]}, owner);
+}
+
+}  // namespace
+
+void bind_labels(nb::module_& m) {
+    nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+        try {
+            std::rethrow_exception(p);
+        } catch (const labels::StreamError& e) {
+            const nb::object error = nb::module_::import_("medcodec.errors").attr("FormatError");
+            PyErr_SetString(error.ptr(), e.what());
+        }
+    });
+    m.def("labels_encode", &encode, nb::arg("levels"));
+    m.def("labels_decode", &decode, nb::arg("data"), nb::arg("shape"));
+}
