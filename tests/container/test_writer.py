@@ -6,6 +6,7 @@ import hashlib
 import io
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -35,6 +36,32 @@ class FaultyCodec(LzmaCodec):
 def test_same_bytes_for_any_number_of_threads(threads):
     voxels = smooth_volume((20, 21, 22))
     assert coded(voxels, group_frames=2, threads=threads) == coded(voxels, group_frames=2, threads=1)
+
+
+class StoringCodec(LzmaCodec):
+    """Takes no memory of its own."""
+
+    def encode(self, group):
+        return group.voxels.tobytes()
+
+    def decode(self, data, shape, dtype):
+        return np.frombuffer(data, dtype).reshape(shape)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_stays_with_the_groups_in_flight(tmp_path, threads):
+    voxels = np.zeros((256, 256, 640), np.int16, order="F")
+    group_bytes = voxels.nbytes // 40
+    tracemalloc.start()
+    try:
+        medcodec.compress(
+            voxels, tmp_path / "a.medc", codec=StoringCodec(), axis="k", group_frames=16, threads=threads
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Besides, the packer of the header takes a constant amount.
+    assert peak < 3 * group_bytes * threads + 14_000_000
 
 
 def test_what_a_codec_breaks_is_noticed():
