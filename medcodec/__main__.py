@@ -1,8 +1,7 @@
-"""``python -m medcodec``."""
+"""``python -m medcodec`` is the command ``medcodec``."""
 
 import sys
 
 from medcodec.cli import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -40,4 +40,9 @@ extern const AdaptiveKernel kAdaptiveAvx2;
 extern const AdaptiveKernel kAdaptiveAvx512;
 #endif
 
+// Null if there is no such preset.
+const AdaptivePreset* adaptive_preset(int number);
+// "auto", "baseline", "avx2" or "avx512"; null if this processor or build does not have it.
+const AdaptiveKernel* adaptive_kernel(const char* name);
+
 }  // namespace medcodec
