@@ -15,7 +15,7 @@ from medcodec.volume import ScanSource
 from medcodec.volume.model import Volume
 
 
-def already_done(path: Path, scan: ScanSource, *, max_error: int | str | None, threads: int | None) -> int:
+def already_done(path: Path, scan: ScanSource, *, max_error: float | str | None, threads: int | None) -> int:
     """Return the bytes of voxels of a scan that ``path`` holds already, whole and as exactly as asked for.
 
     Raises
@@ -39,7 +39,7 @@ def already_done(path: Path, scan: ScanSource, *, max_error: int | str | None, t
     return volume.voxels.nbytes
 
 
-def _holds(file: MedcFile, volume: Volume, allowed: int) -> bool:
+def _holds(file: MedcFile, volume: Volume, allowed: float) -> bool:
     if file.shape != volume.voxels.shape or file.dtype != volume.voxels.dtype:
         return False
     if not same_source(file.read_source(), volume.source):

@@ -119,7 +119,7 @@ def _fidelity(facts: dict[str, Any]) -> str:
     if facts["lossless"]:
         return "lossless"
     bound = facts["codec"]["settings"].get("max_error")
-    return f"no voxel off by more than {bound} stored units" if bound else "lossy"
+    return f"no voxel off by more than {bound:g} stored units" if bound else "lossy"
 
 
 def _row(values: list[Any]) -> str:

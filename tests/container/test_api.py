@@ -169,9 +169,12 @@ def test_error_bounds_that_make_no_sense(text):
         stored_max_error(text, from_array(np.zeros((2, 2, 2), np.int16)))
 
 
-def test_a_unit_needs_whole_numbers():
-    with pytest.raises(OptionError, match="float32"):
-        stored_max_error("1HU", from_array(np.zeros((2, 2, 2), np.float32)))
+def test_error_bounds_of_floats():
+    volume = from_array(np.zeros((2, 2, 2), np.float32), slope=2.0)
+    assert stored_max_error("0.5", volume) == 0.5
+    assert stored_max_error("0.5HU", volume) == 0.25
+    with pytest.raises(OptionError, match="slope"):
+        stored_max_error("1HU", from_array(np.zeros((2, 2, 2)), slope=0.0))
 
 
 def test_options_a_codec_does_not_have(tmp_path):
