@@ -68,7 +68,7 @@ class Codec(ABC):
         return self.capabilities.lossless and not getattr(self, "max_error", 0)
 
     def draft(self) -> Codec:
-        """Return a quicker codec whose sizes rank the axes of a volume as this one's do; by default itself."""
+        """Return a quicker codec whose sizes rank the axes of a volume as this one's do; or itself."""
         return self
 
     def preferred_box(

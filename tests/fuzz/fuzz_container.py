@@ -19,7 +19,9 @@ import medcodec
 from medcodec.api import salvage_file
 from medcodec.codecs.registry import make_codec
 from medcodec.container.bytesource import ByteSource
-from medcodec.container.layout import PREFIX, SECTION_HEAD, pack_section
+from medcodec.container.checksums import crc32c
+from medcodec.container.layout import PREFIX, RECORD_HEAD, SECTION_HEAD, RecordHead, pack_section
+from medcodec.container.reader import read_structure
 from medcodec.errors import MedcodecError
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
