@@ -32,6 +32,8 @@ def encode_floats(voxels: AnyArray) -> bytes:
     """
     words = np.ascontiguousarray(voxels).view(f"u{voxels.dtype.itemsize}")
     settings, present = _choose_settings(voxels, words)
+    coded: bytes
+    raw: bytes
     coded, raw = _native.encode_floats(
         words.reshape(-1).view(np.uint8),
         *voxels.shape,
@@ -109,8 +111,9 @@ def _count_repeats(words: AnyArray, frequent: AnyArray) -> int:
 
 def _typical_exponent(voxels: AnyArray) -> int:
     """Return the median binary exponent of the finite voxels that are not zero."""
-    sample = voxels.reshape(-1)[:: max(1, voxels.size >> 16)].astype(np.float64)
-    exponents = np.frexp(sample[np.isfinite(sample) & (sample != 0)])[1]
+    sample = voxels.reshape(-1)[:: max(1, voxels.size >> 16)]
+    sample = sample[np.isfinite(sample)].astype(np.float64)
+    exponents = np.frexp(sample[sample != 0])[1]
     return int(np.clip(np.median(exponents), -_SCALE_LIMIT, _SCALE_LIMIT)) if exponents.size else 0
 
 

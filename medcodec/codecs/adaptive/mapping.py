@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader
 from medcodec.codecs.adaptive.mapping_fit import fit_lattice
 from medcodec.codecs.adaptive.mapping_forms import (
-    PALETTE_LIMIT,
     Palette,
     Plain,
     common_zeros,
     ordered_bits,
     read_form,
 )
-from medcodec.codecs.adaptive.mapping_lattice import Lattice, read_lattice
+from medcodec.codecs.adaptive.mapping_lattice import EXACT_SUM, Lattice, read_lattice
 from medcodec.codecs.adaptive.mapping_levels import (
     Levels,
     Ranks,
@@ -29,7 +29,8 @@ from medcodec.codecs.adaptive.mapping_levels import (
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
-_REPEATS = 4
+_REPEATS = 8
+_DISTINCT_LIMIT = 4096
 _SPARSE = 4
 _FREQUENT = 256
 
@@ -51,7 +52,7 @@ class Mapping:
         if isinstance(self.levels, Stride) and self.levels.step > 1:
             packing = "stride"
         name = {Plain: "integers", Palette: "palette", Lattice: "scaled"}[type(self.form)]
-        if isinstance(self.form, Lattice) and len(self.form.slopes) > 1:
+        if self.slopes is not None and len(self.slopes) > 1:
             name = "scaled per frame"
         return f"{name}, {packing}"
 
@@ -59,6 +60,16 @@ class Mapping:
     def level_count(self) -> int:
         """Number of levels; each is below it."""
         return self.levels.count
+
+    @property
+    def slopes(self) -> npt.NDArray[np.float64] | None:
+        """Value of one integer step of scaled floats: one, or one per frame; None for other kinds.
+
+        Frames with slopes of their own need no care in prediction: least squares adapts to them.
+        """
+        if not isinstance(self.form, Lattice):
+            return None
+        return self.form.slopes if self.form.variant == EXACT_SUM else 1 / self.form.slopes
 
     def to_levels(self, voxels: AnyArray) -> Levels:
         """Return the levels of the voxels that the mapping was fitted to, in the same shape."""
@@ -134,14 +145,15 @@ def fit_mapping(voxels: AnyArray) -> Mapping | None:
 def _fit_palette(voxels: AnyArray) -> Mapping | None:
     """Take ranks of distinct values if most voxels repeat and the values leave gaps in their format.
 
-    Very frequent values prove nothing; without gaps (float16), ranks would only bend the scale.
+    Very frequent values prove nothing; without gaps (float16), ranks would only bend the scale, and the
+    ranks of many irregular values predict badly (`encode_floats` has a table of its own).
     """
     bits = ordered_bits(voxels).reshape(-1)
-    if len(np.unique(bits[:: max(1, bits.size >> 16)])) > PALETTE_LIMIT // 2:
+    if len(np.unique(bits[:: max(1, bits.size >> 16)])) > _DISTINCT_LIMIT:
         return None
     distinct, number = np.unique(bits, return_counts=True)
     rare = number * _FREQUENT <= bits.size
-    if len(distinct) > PALETTE_LIMIT or np.count_nonzero(rare) * _REPEATS > number[rare].sum():
+    if len(distinct) > _DISTINCT_LIMIT or np.count_nonzero(rare) * _REPEATS > number[rare].sum():
         return None
     span = int(distinct[-1] - distinct[0]) >> common_zeros(voxels)
     if len(distinct) * _SPARSE > span > _FREQUENT:

@@ -46,9 +46,9 @@ class ByteReader:
         value = self.unsigned()
         return (value >> 1) ^ -(value & 1)
 
-    def doubles(self, count: int) -> npt.NDArray[np.float64]:
-        """Return ``count`` little-endian doubles."""
-        return np.frombuffer(self.take(8 * count), "<f8").astype(np.float64)
+    def reals(self, count: int, dtype: str) -> npt.NDArray[np.float64]:
+        """Return ``count`` floats, stored in ``dtype``."""
+        return np.frombuffer(self.take(np.dtype(dtype).itemsize * count), dtype).astype(np.float64)
 
     def packed(self, size: int) -> bytes:
         """Return the ``size`` bytes written by `packed_bytes`; memory is bounded by ``size``."""
@@ -95,11 +95,6 @@ def unsigned_bytes(value: int) -> bytes:
 def signed_bytes(value: int) -> bytes:
     """Return a number of up to 65 bits, zigzag."""
     return unsigned_bytes(2 * value if value >= 0 else -2 * value - 1)
-
-
-def double_bytes(values: npt.NDArray[np.float64]) -> bytes:
-    """Return little-endian doubles."""
-    return values.astype("<f8").tobytes()
 
 
 def packed_bytes(data: bytes) -> bytes:

@@ -72,12 +72,13 @@ def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> L
 
 def _distinct(voxels: AnyArray) -> AnyArray:
     """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
-    values = np.unique(voxels[np.isfinite(voxels)])
+    values: AnyArray = np.unique(voxels[np.isfinite(voxels)])
     for end, inner in ((0, 1), (-1, -2)):
         if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
             values = np.delete(values, end)
     size = np.abs(values)
-    return values[(values == 0) | (size > _DUST * size.max(initial=0))]
+    clean: AnyArray = values[(values == 0) | (size > _DUST * size.max(initial=0))]
+    return clean
 
 
 def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
@@ -111,9 +112,11 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
 
 def _resolved(voxels: AnyArray, indices: AnyArray, lattice: Lattice) -> bool:
     """Whether the dtype could tell (nearly) all lattice points apart: else the float format is what shows."""
-    slope = lattice.slopes[0] if lattice.variant == EXACT_SUM else 1 / lattice.slopes[0]
-    reach = float(np.abs(indices).max()) + abs(lattice.intercept / slope)
-    return reach <= _SLACK * 2.0 ** (MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels))
+    step = float(lattice.slopes[0])
+    origin = lattice.intercept / step if lattice.variant == EXACT_SUM else lattice.intercept * step
+    reach = float(np.abs(indices).max()) + abs(origin)
+    digits = MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels)
+    return reach <= float(_SLACK << digits)
 
 
 def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:

@@ -31,8 +31,10 @@ def ordered_bits(voxels: AnyArray) -> AnyArray:
     if voxels.dtype.kind == "u":
         return bits
     if voxels.dtype.kind == "i":
-        return bits ^ top
-    return np.where(bits & top, ~bits, bits | top)
+        ordered: AnyArray = bits ^ top
+    else:
+        ordered = np.where(bits & top, ~bits, bits | top)
+    return ordered
 
 
 def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from medcodec.codecs.adaptive.mapping_bytes import (
     ByteReader,
-    double_bytes,
     packed_words,
     unsigned_bytes,
 )
@@ -117,9 +116,12 @@ class Lattice(Computed):
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
-        head = bytes([self.variant | self.negative_zero << 1 | bool(self.intercept) << 2])
-        slopes = unsigned_bytes(len(self.slopes)) + double_bytes(self.slopes)
-        intercept = double_bytes(np.array([self.intercept])) if self.intercept else b""
+        with np.errstate(over="ignore"):
+            single = bool(np.all(self.slopes.astype(np.float32) == self.slopes))
+        flags = self.variant | self.negative_zero << 1 | bool(self.intercept) << 2 | single << 3
+        head = bytes([flags])
+        slopes = unsigned_bytes(len(self.slopes)) + self.slopes.astype("<f4" if single else "<f8").tobytes()
+        intercept = np.array([self.intercept], "<f8").tobytes() if self.intercept else b""
         tables = unsigned_bytes(self.special_base) + unsigned_bytes(len(self.specials))
         tables += self.specials.astype("<u8").tobytes() + unsigned_bytes(len(self.positions))
         if len(self.positions):
@@ -130,10 +132,10 @@ class Lattice(Computed):
 def read_lattice(reader: ByteReader, voxels: int, frames: int) -> Lattice | None:
     """Read what `Lattice.to_bytes` wrote; None if it cannot be."""
     flags, slope_count = reader.take(1)[0], reader.unsigned()
-    if flags > 7 or slope_count not in (1, frames):
+    if flags > 15 or slope_count not in (1, frames):
         return None
-    slopes = reader.doubles(slope_count)
-    intercept = float(reader.doubles(1)[0]) if flags & 4 else 0.0
+    slopes = reader.reals(slope_count, "<f4" if flags & 8 else "<f8")
+    intercept = float(reader.reals(1, "<f8")[0]) if flags & 4 else 0.0
     special_base, special_count = reader.unsigned(), reader.unsigned()
     if special_base > INTEGER_LIMIT or special_count > PALETTE_LIMIT:
         return None

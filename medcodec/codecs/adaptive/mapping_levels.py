@@ -21,6 +21,7 @@ LEVEL_LIMIT = 1 << 24
 RANK_SPAN = 1 << 20
 _SAMPLE = 1 << 18
 _STRIDE, _RANKS = 0, 1
+_WORD = (1 << 64) - 1
 
 Levels = npt.NDArray[np.int32]
 
@@ -38,14 +39,16 @@ class Stride:
         offsets = _offsets(integers, self.low)
         if self.step > 1:
             offsets //= offsets.dtype.type(self.step)
-        return offsets.astype(np.int32, copy=False)
+        levels: Levels = offsets.astype(np.int32, copy=False)
+        return levels
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
         """Return the integers of ``levels`` in ``dtype``."""
         if dtype.itemsize <= 2:
-            return (levels * np.int32(self.step) + np.int32(self.low)).astype(dtype)
-        wide = levels.astype(np.uint64) * np.uint64(self.step)
-        return (wide + np.uint64(self.low & (1 << 64) - 1)).astype(dtype)
+            integers: AnyArray = levels * np.int32(self.step) + np.int32(self.low)
+        else:
+            integers = levels.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.low & _WORD)
+        return integers.astype(dtype)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -89,7 +92,7 @@ def read_levels(reader: ByteReader, low: int, high: int) -> Stride | Ranks:
     if kind == _STRIDE:
         levels: Stride | Ranks = Stride(first, number, reader.unsigned())
         last = first + number * (levels.count - 1)
-        valid = number > 0 and 0 < levels.count <= LEVEL_LIMIT
+        valid = number > 0 and 0 < levels.count <= LEVEL_LIMIT and (levels.count > 1 or number == 1)
     elif kind == _RANKS and 0 < number <= RANK_SPAN:
         levels, last, valid = _read_ranks(reader, first, number, low, high)
     else:
@@ -139,9 +142,10 @@ def _fit_wide(integers: AnyArray, low: int, high: int) -> Stride | None:
 
 def _offsets(integers: AnyArray, low: int) -> AnyArray:
     """Return ``integers - low``: exact also for the widest types, as unsigned numbers wrap."""
-    if integers.dtype.itemsize <= 2:
-        return integers.astype(np.int32) - np.int32(low)
-    return integers.astype(np.uint64) - np.uint64(low & (1 << 64) - 1)
+    narrow = integers.dtype.itemsize <= 2
+    offsets: AnyArray = integers.astype(np.int32 if narrow else np.uint64)
+    offsets -= np.int32(low) if narrow else np.uint64(low & _WORD)
+    return offsets
 
 
 def _packing_pays(integers: AnyArray, plain: Stride, packed: Ranks) -> bool:
@@ -175,7 +179,8 @@ def _neighbours(levels: Levels) -> tuple[Levels, Levels, Levels]:
 def _activity_class(levels: Levels) -> npt.NDArray[np.int64]:
     west, north, corner = _neighbours(levels)
     activity = np.abs(west - corner) + np.abs(north - corner)
-    return np.frexp(activity.astype(np.float64))[1].astype(np.int64).reshape(-1)
+    classes: npt.NDArray[np.int64] = np.frexp(activity.astype(np.float64))[1].astype(np.int64).reshape(-1)
+    return classes
 
 
 def _residual_bits(levels: Levels, activity: npt.NDArray[np.int64]) -> float:
