@@ -66,7 +66,7 @@ class Compressed:
     source_bytes: int | None
     file_bytes: int
     groups: int
-    max_error: int | None
+    max_error: float | None
     seconds: float
 
     @property
@@ -81,7 +81,7 @@ def compress(
     *,
     codec: str | Codec = "adaptive",
     effort: str | None = None,
-    max_error: int | str | None = None,
+    max_error: float | str | None = None,
     axis: str = "auto",
     group_frames: int | None = None,
     tile: int | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medcodec import volume as volumes
 from medcodec.api import load_volume, open_medc
-from medcodec.comparison import Difference, compare
+from medcodec.comparison import Difference, compare, same_source
 from medcodec.container.layout import MAGIC
 from medcodec.container.restore import read_volume
 from medcodec.errors import IntegrityError
@@ -104,4 +104,4 @@ def verify(path: PathLike, original: PathLike | None = None, *, threads: int | N
 def _same_source(expected: Volume, found: Volume) -> bool | None:
     if expected.source.format != found.source.format:
         return None
-    return expected.source == found.source
+    return same_source(expected.source, found.source)

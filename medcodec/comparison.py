@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from medcodec.container.proof import greatest_error
 from medcodec.errors import UnsupportedDataError
 from medcodec.volume.frames import split_components
-from medcodec.volume.model import Volume
+from medcodec.volume.model import SourceRecord, Volume
 
 AnyArray = npt.NDArray[Any]
 _CHUNK_VOXELS = 1 << 22
@@ -88,6 +89,16 @@ def compare(first: Volume, second: Volume) -> Difference:
         peak=peak,
         scaled=scaled,
     )
+
+
+def same_source(first: SourceRecord, second: SourceRecord) -> bool:
+    """Tell whether two records restore the same bytes; the names of their files do not matter."""
+    return first.format == second.format and first.blobs == second.blobs and _facts(first) == _facts(second)
+
+
+def _facts(source: SourceRecord) -> str:
+    # As JSON, because a record that was read from a file has lists where a new one may have tuples.
+    return json.dumps({**source.meta, "name": ""}, sort_keys=True)
 
 
 def _scaling(volume: Volume) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medcodec.api import open_medc
-from medcodec.comparison import compare
+from medcodec.comparison import compare, same_source
 from medcodec.container.checksums import voxel_sha256
 from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
@@ -15,7 +15,7 @@ from medcodec.volume import ScanSource
 from medcodec.volume.model import Volume
 
 
-def already_done(path: Path, scan: ScanSource, *, max_error: int | str | None, threads: int | None) -> int:
+def already_done(path: Path, scan: ScanSource, *, max_error: float | str | None, threads: int | None) -> int:
     """Return the bytes of voxels of a scan that ``path`` holds already, whole and as exactly as asked for.
 
     Raises
@@ -39,10 +39,10 @@ def already_done(path: Path, scan: ScanSource, *, max_error: int | str | None, t
     return volume.voxels.nbytes
 
 
-def _holds(file: MedcFile, volume: Volume, allowed: int) -> bool:
+def _holds(file: MedcFile, volume: Volume, allowed: float) -> bool:
     if file.shape != volume.voxels.shape or file.dtype != volume.voxels.dtype:
         return False
-    if file.read_source() != volume.source:
+    if not same_source(file.read_source(), volume.source):
         return False
     if file.info.lossless:
         # The sum was proven when the file was written; what can have changed since are its bytes.

@@ -171,7 +171,8 @@ def _is_folder(output: str) -> bool:
 def summary_line(name: str, done: Compressed, source_bytes: int | None) -> str:
     """Return the line that ends the compression of a scan: sizes and ratios."""
     where = done.destination or "standard output"
-    kept = {0: "lossless", None: "lossy"}.get(done.max_error, f"no voxel off by more than {done.max_error}")
+    kept = "lossy" if done.max_error is None else f"no voxel off by more than {done.max_error} stored units"
+    kept = "lossless" if done.max_error == 0 else kept
     text = f"{name} -> {where}: {kept}, {human_bytes(done.voxel_bytes)} of voxels"
     text += f" to {human_bytes(done.file_bytes)}"
     text += f", {ratio(done.voxel_bytes, done.file_bytes)} smaller, {done.bits_per_voxel:.3f} bits per voxel"

@@ -104,7 +104,7 @@ def _for_people(facts: dict[str, Any]) -> str:
         ),
         ("scaling", f"stored value x {facts['slope']} + {facts['intercept']}"),
         *(("affine" if n == 0 else "", _row(row)) for n, row in enumerate(facts["affine"][:3])),
-        ("codec", f"{codec['name']} ({settings}), {'lossless' if facts['lossless'] else 'lossy'}"),
+        ("codec", f"{codec['name']} ({settings}), {_fidelity(facts)}"),
         ("frames", f"{frames} (sequences, frames, rows, columns), {facts['groups']} groups of {group}"),
         (
             "size",
@@ -113,6 +113,13 @@ def _for_people(facts: dict[str, Any]) -> str:
         ("sha256", f"{facts['sha256']} (voxels)"),
     ]
     return "\n".join([facts["file"], *(f"  {name:<9}{text}" for name, text in rows)])
+
+
+def _fidelity(facts: dict[str, Any]) -> str:
+    if facts["lossless"]:
+        return "lossless"
+    bound = facts["codec"]["settings"].get("max_error")
+    return f"no voxel off by more than {bound:g} stored units" if bound else "lossy"
 
 
 def _row(values: list[Any]) -> str:

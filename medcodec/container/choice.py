@@ -12,8 +12,12 @@ from medcodec.container.header import MAX_GROUPS
 from medcodec.errors import OptionError
 from medcodec.volume.frames import AXIS_NAMES, FrameLayout, Grid, frame_axes, frame_layout
 
-# The sample is this share of the voxels per candidate (three are tried at most), within these bounds.
-_SAMPLE_SHARE = 1 / 32
+# The sample's share of the voxels per candidate (three are tried at most): coded as the volume will be, or
+# by the codec's quick draft.
+_SAMPLE_SHARE, _DRAFT_SHARE = 1 / 32, 1 / 10
+# A codec begins anew in a sample, the more so the smaller it is: less gain than this means nothing, and the
+# usual axis stays.
+_SAMPLE_GAIN, _DRAFT_GAIN = 0.015, 0.003
 _SAMPLE_LEAST, _SAMPLE_MOST = 1 << 14, 1 << 20
 
 
@@ -42,16 +46,19 @@ def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLa
     layouts = [frame_layout(voxels, candidate) for candidate in frame_axes(voxels.shape)]
     if len(layouts) == 1:
         return layouts[0]
-    sample = central_sample(voxels)
+    draft = codec.draft()
+    share, gain = (_SAMPLE_SHARE, _SAMPLE_GAIN) if draft is codec else (_DRAFT_SHARE, _DRAFT_GAIN)
+    sample = central_sample(voxels, share=share)
     sizes = [
-        _coded_bytes(frame_layout(sample, candidate), sample, codec) for candidate in frame_axes(voxels.shape)
+        _coded_bytes(frame_layout(sample, candidate), sample, draft) for candidate in frame_axes(voxels.shape)
     ]
-    return layouts[sizes.index(min(sizes))]
+    smallest = min(sizes)
+    return layouts[sizes.index(smallest) if smallest < sizes[0] * (1 - gain) else 0]
 
 
-def central_sample(voxels: AnyArray) -> AnyArray:
+def central_sample(voxels: AnyArray, *, share: float = _SAMPLE_SHARE) -> AnyArray:
     """Return a box from the middle of the volume, of similar length along all long axes."""
-    wanted = min(max(voxels.size * _SAMPLE_SHARE, _SAMPLE_LEAST), _SAMPLE_MOST)
+    wanted = min(max(voxels.size * share, _SAMPLE_LEAST), _SAMPLE_MOST)
     longest = bisect_right(
         range(1, max(voxels.shape, default=1) + 1), wanted, key=lambda n: _count(voxels, n)
     )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from medcodec.errors import FormatError, MedcodecError
 from medcodec.volume.frames import MAX_AXES, FrameLayout, Grid
 
+Affine = npt.NDArray[np.float64]
 _KEYS = {
     "affine",
     "blobs",
@@ -68,7 +69,7 @@ class Header:
 
     layout: FrameLayout
     grid: Grid
-    affine: npt.NDArray[np.float64]
+    affine: Affine
     slope: float
     intercept: float
     codec: CodecIdentity
@@ -95,7 +96,7 @@ class Header:
     def to_json(self) -> bytes:
         """Return the header as canonical JSON: sorted keys, no white space, ASCII."""
         fields = {
-            "affine": [_pack_float(value) for value in self.affine.ravel()],
+            "affine": _pack_affine(self.affine),
             "blobs": [[name, size] for name, size in self.blobs.items()],
             "codec": {"model": self.codec.model, "name": self.codec.name, "settings": self.codec.settings},
             "dtype": _pack_dtype(self.dtype),
@@ -164,7 +165,6 @@ def _build(fields: dict[str, Any]) -> Header:
     if len(grid) > MAX_GROUPS:
         msg = f"{len(grid)} groups are more than {MAX_GROUPS}"
         raise ValueError(msg)
-    affine = np.array([_parse_float(value) for value in fields["affine"]], np.float64)
     codec, source = fields["codec"], fields["source"]
     if fields["sections"]:
         msg = f"sections {fields['sections']!r:.60} can only be read by a newer medcodec"
@@ -175,7 +175,7 @@ def _build(fields: dict[str, Any]) -> Header:
     return Header(
         layout=layout,
         grid=grid,
-        affine=affine.reshape(4, 4),
+        affine=_parse_affine(fields["affine"]),
         slope=_parse_float(fields["slope"]),
         intercept=_parse_float(fields["intercept"]),
         codec=CodecIdentity(
@@ -221,6 +221,24 @@ def _parse_float(value: Any) -> float:
         msg = f"{value!r:.60} is not a finite number"
         raise ValueError(msg)
     return float(value)
+
+
+def _pack_affine(affine: Affine) -> dict[str, list[float | str]]:
+    # Most affines come from headers with 32-bit floats, which need half of the digits.
+    with np.errstate(over="ignore"):
+        short = {"f4": [_pack_float(float(str(value))) for value in affine.astype(np.float32).ravel()]}
+    if np.array_equal(_parse_affine(short), affine, equal_nan=True):
+        return short
+    return {"f8": [_pack_float(value) for value in affine.ravel()]}
+
+
+def _parse_affine(value: dict[str, Any]) -> Affine:
+    (kind, numbers), *rest = value.items()
+    if rest or kind not in {"f4", "f8"}:
+        msg = f"affine is {value!r:.60}"
+        raise ValueError(msg)
+    with np.errstate(over="ignore"):
+        return np.array([_parse_float(number) for number in numbers]).astype(kind).astype("f8").reshape(4, 4)
 
 
 def _pack_dtype(dtype: np.dtype[Any]) -> Any:

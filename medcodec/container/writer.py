@@ -58,8 +58,9 @@ class _Coded:
     voxel_crc: int
     decoded: AnyArray | None
 
-    def record(self) -> bytes:
-        return RecordHead(self.number, len(self.data), crc32c(self.data), self.voxel_crc).pack() + self.data
+    def write(self, file: BinaryIO) -> None:
+        file.write(RecordHead(self.number, len(self.data), crc32c(self.data), self.voxel_crc).pack())
+        file.write(self.data)
 
 
 def write_stream(
@@ -110,7 +111,7 @@ def write_stream(
         digest = hasher.submit(voxel_sha256, volume.voxels) if kept is None else None
         with contextlib.closing(_coded_boxes(frames, codec, grid, threads=threads, verify=verify)) as boxes:
             for coded in boxes:
-                file.write(coded.record())
+                coded.write(file)
                 lengths.append(len(coded.data))
                 if kept is not None:
                     kept[coded.box] = coded.decoded

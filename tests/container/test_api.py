@@ -134,6 +134,9 @@ def test_verify_against_the_original(tmp_path):
     other[3, 4, 5] += 1
     with pytest.raises(MedcodecError, match=r"1 voxels differ .*\(3, 4, 5\)"):
         medcodec.verify(tmp_path / "a.medc", nifti(tmp_path / "other.nii", other))
+    path.rename(tmp_path / "renamed.nii")
+    assert medcodec.verify(tmp_path / "a.medc", tmp_path / "renamed.nii").source_identical
+    (tmp_path / "renamed.nii").rename(path)
     moved = nifti(tmp_path / "moved.nii", smooth_volume((9, 8, 7)), affine=np.eye(4))
     assert medcodec.verify(tmp_path / "a.medc", moved).source_identical is False
     compress(path, tmp_path / "lossy.medc", max_error=2)
@@ -166,9 +169,12 @@ def test_error_bounds_that_make_no_sense(text):
         stored_max_error(text, from_array(np.zeros((2, 2, 2), np.int16)))
 
 
-def test_a_unit_needs_whole_numbers():
-    with pytest.raises(OptionError, match="float32"):
-        stored_max_error("1HU", from_array(np.zeros((2, 2, 2), np.float32)))
+def test_error_bounds_of_floats():
+    volume = from_array(np.zeros((2, 2, 2), np.float32), slope=2.0)
+    assert stored_max_error("0.5", volume) == 0.5
+    assert stored_max_error("0.5HU", volume) == 0.25
+    with pytest.raises(OptionError, match="slope"):
+        stored_max_error("1HU", from_array(np.zeros((2, 2, 2)), slope=0.0))
 
 
 def test_options_a_codec_does_not_have(tmp_path):

@@ -108,8 +108,11 @@ HOSTILE = {
     "another model": {
         "codec": {"model": "00" * 32, "name": "test-lzma", "settings": {"effort": "x", "max_error": 0}}
     },
-    "short affine": {"affine": [1.0, 2.0]},
-    "text in the affine": {"affine": ["one"] * 16},
+    "short affine": {"affine": {"f4": [1.0, 2.0]}},
+    "text in the affine": {"affine": {"f8": ["one"] * 16}},
+    "an affine that needs no f8": {"affine": {"f8": [1.0] * 16}},
+    "two affines": {"affine": {"f4": [1.0] * 16, "f8": [1.0] * 16}},
+    "no affine": {"affine": {}},
     "large blob": {"blobs": [["head", 2**40], ["tail", 0]]},
     "negative blob": {"blobs": [["head", -1], ["tail", 0]]},
     "blob twice": {"blobs": [["head", 0], ["head", 0]]},

@@ -6,6 +6,7 @@ import hashlib
 import io
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.layout import max_voxel_bytes
 from medcodec.container.parallel import ordered_map
 from medcodec.errors import FormatError, IntegrityError, OptionError
+from medcodec.volume import from_array
 from medcodec.volume.frames import frame_layout
 
 
@@ -34,6 +36,32 @@ class FaultyCodec(LzmaCodec):
 def test_same_bytes_for_any_number_of_threads(threads):
     voxels = smooth_volume((20, 21, 22))
     assert coded(voxels, group_frames=2, threads=threads) == coded(voxels, group_frames=2, threads=1)
+
+
+class StoringCodec(LzmaCodec):
+    """Takes no memory of its own."""
+
+    def encode(self, group):
+        return group.voxels.tobytes()
+
+    def decode(self, data, shape, dtype):
+        return np.frombuffer(data, dtype).reshape(shape)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_stays_with_the_groups_in_flight(tmp_path, threads):
+    voxels = np.zeros((256, 256, 640), np.int16, order="F")
+    group_bytes = voxels.nbytes // 40
+    tracemalloc.start()
+    try:
+        medcodec.compress(
+            voxels, tmp_path / "a.medc", codec=StoringCodec(), axis="k", group_frames=16, threads=threads
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Besides, the packer of the header takes a constant amount.
+    assert peak < 3 * group_bytes * threads + 14_000_000
 
 
 def test_what_a_codec_breaks_is_noticed():
@@ -87,6 +115,22 @@ def test_the_cost_beside_the_coded_bytes():
     voxels = np.random.default_rng(0).integers(0, 2, (64, 64, 33, 20), np.int16)
     with medcodec.open(io.BytesIO(coded(voxels))) as file:
         assert file.file_bytes - sum(file.coded_lengths) - file._front.blobs_head.stored_bytes < 300
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        np.eye(4) / 3,
+        (np.eye(4) / 3).astype(np.float32),
+        np.full((4, 4), 1e300),
+        np.array([np.nan, np.inf, -np.inf, -0.0] * 4).reshape(4, 4),
+    ],
+)
+def test_affines_are_kept_exactly(affine):
+    volume = from_array(smooth_volume((3, 4, 5)), affine=affine, slope=0.1, intercept=-1e-300)
+    with medcodec.open(io.BytesIO(coded(volume))) as file:
+        assert file.affine.tobytes() == affine.astype(np.float64).tobytes()
+        assert (file.slope, file.intercept) == (0.1, -1e-300)
 
 
 def test_progress_counts_all_voxels():

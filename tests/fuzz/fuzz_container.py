@@ -7,6 +7,7 @@ by ``python tests/fuzz/fuzz_container.py --seed corpus/``.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import random
 import sys
@@ -16,9 +17,11 @@ import numpy as np
 
 import medcodec
 from medcodec.api import salvage_file
+from medcodec.codecs.registry import make_codec
 from medcodec.container.bytesource import ByteSource
-from medcodec.container.front import read_front
-from medcodec.container.layout import PREFIX, SECTION_HEAD, pack_section
+from medcodec.container.checksums import crc32c
+from medcodec.container.layout import PREFIX, RECORD_HEAD, SECTION_HEAD, RecordHead, pack_section
+from medcodec.container.reader import read_structure
 from medcodec.errors import MedcodecError
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
@@ -36,22 +39,41 @@ def one_input(data: bytes) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Return small whole files of different kinds."""
-    return [
+    """Return small whole files of different kinds, of the real codec too where its kernels are built."""
+    files = [
         coded(smooth_volume((5, 6, 7)), axis=2, group_frames=2),
         coded(smooth_volume((4, 5, 3, 4), np.float32), tile=3),
         coded(smooth_volume((9, 8), np.uint8)),
         coded(smooth_volume((4, 4, 4), np.complex64), group_frames=1),
     ]
+    if importlib.util.find_spec("medcodec._native"):
+        for options in ({"effort": "fastest"}, {"effort": "fast"}, {"effort": "default"}, {"max_error": 2}):
+            codec = make_codec("adaptive", **options)
+            files.append(coded(smooth_volume((9, 8, 7)), codec=codec))
+            files.append(coded(smooth_volume((9, 8, 7), np.float32), codec=codec))
+    return files
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
-    """Return damaged bytes; in half of the cases the header's text is what is damaged, and packed again."""
-    if rng.random() < 0.5:
+    """Return damaged bytes; in two of three cases with checksums that hide the damage.
+
+    Then either the header's text is damaged, or the coded bytes of the first group.
+    """
+    kind = rng.randrange(3)
+    if kind == 0:
         return _splice(data, rng)
-    front = read_front(ByteSource(data))
-    rest = data[front.blobs_at - SECTION_HEAD.size :]
-    return PREFIX + pack_section(_splice(front.header.to_json(), rng)) + rest
+    front, _, offsets = read_structure(ByteSource(data))
+    if kind == 1:
+        rest = data[front.blobs_at - SECTION_HEAD.size :]
+        return PREFIX + pack_section(_splice(front.header.to_json(), rng)) + rest
+    at = offsets[0]
+    head = RecordHead.parse(data[at : at + RECORD_HEAD.size], place="")
+    body_at = at + RECORD_HEAD.size
+    body = bytearray(data[body_at : body_at + head.length])
+    for _ in range(rng.randint(1, 3)):
+        body[rng.randrange(len(body))] = rng.choice([0, 255, rng.randrange(256)])
+    sealed = RecordHead(head.number, head.length, crc32c(bytes(body)), head.voxel_crc).pack()
+    return data[:at] + sealed + bytes(body) + data[body_at + head.length :]
 
 
 def _splice(data: bytes, rng: random.Random) -> bytes:
