@@ -1,10 +1,6 @@
-// The AVX2 path, used where the processor has it. Only intrinsics and code local to this file are compiled for
-// AVX2: nothing that the linker could choose for another file.
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-
-#include "blocks_kernels.hpp"
+// The AVX2 path, used where the processor has it. Only what stands between the pragmas, all of it local to this
+// file, is compiled for AVX2: nothing that the linker could choose for another file.
+#include "blocks_generic.hpp"
 
 #if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(_MSC_VER))
 #ifdef _MSC_VER
@@ -131,24 +127,10 @@ struct Eight {
     }
 };
 
-void decode_some(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t first,
-                 std::ptrdiff_t count, std::uint8_t* tokens) {
-    for (std::ptrdiff_t i = first; i < count; ++i) {
-        std::uint32_t& state = lanes.state[i & (lanes.count - 1)];
-        const std::uint32_t entry =
-            tables.entries[tables.offsets[levels[i]] + (state & (medcodec::blocks::kTableSize - 1))];
-        tokens[i] = static_cast<std::uint8_t>(entry & 127);
-        state = ((entry >> 7) & 8191) * (state >> medcodec::blocks::kTableBits) + (entry >> 20);
-        if (state >= medcodec::blocks::kStateLow) continue;
-        state = state << 16 | lanes.words[0] | static_cast<std::uint32_t>(lanes.words[1]) << 8;
-        lanes.words += 2;
-    }
-}
-
 void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
                    std::uint8_t* tokens) {
     std::ptrdiff_t i = 0;
-    if (lanes.count == 16) {
+    if (lanes.count == medcodec::blocks::kMaxLanes) {
         Eight a{V::load(lanes.state)}, b{V::load(lanes.state + 8)};
         const std::uint8_t* words = lanes.words;
         for (; i + 16 <= count; i += 16) {
@@ -161,7 +143,7 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
         V::store(lanes.state + 8, b.state);
         lanes.words = words;
     }
-    decode_some(lanes, tables, levels, i, count, tokens);
+    medcodec::blocks::generic::decode_checked(lanes, tables, levels + i, count - i, tokens + i);
 }
 
 // Raw bits of eight tokens, which together have at most 8 * 14 bits: each is read on its own.
@@ -187,7 +169,6 @@ __m256i raw_values(__m256i token, RawBits& raw) {
 
 void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
             std::int16_t* residuals, std::uint16_t* magnitudes) {
-    const Reg limit = V::set16(medcodec::blocks::kMagnitudeMax), one = V::set16(1);
     RawBits local = raw;
     std::ptrdiff_t i = 0;
     for (; i + V::kLanes <= count; i += V::kLanes) {
@@ -200,26 +181,10 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
             const __m256i high = raw_values(_mm256_cvtepu8_epi32(_mm_srli_si128(token, 8)), local);
             zigzag = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
         }
-        const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, one));
-        const Reg r = V::bit_xor(_mm256_srli_epi16(zigzag, 1), sign);
-        V::store(residuals + i, r);
-        V::store(magnitudes + i, V::min16(V::shift_right16(magnitude(r), magnitude_shift), limit));
+        put_residuals(zigzag, magnitude_shift, residuals + i, magnitudes + i);
     }
-    for (; i < count; ++i) {
-        const std::uint32_t token = tokens[i];
-        std::uint32_t z = token;
-        if (token >= static_cast<std::uint32_t>(medcodec::blocks::kDirectTokens)) {
-            const std::uint32_t bits = (token >> 2) - 2;
-            std::uint32_t window;
-            std::memcpy(&window, local.data + (local.at >> 3), 4);
-            z = (4 | (token & 3)) << bits | (window >> (local.at & 7) & ((1u << bits) - 1));
-            local.at += bits;
-        }
-        const std::int16_t r = static_cast<std::int16_t>((z >> 1) ^ (0u - (z & 1)));
-        residuals[i] = r;
-        const int m = (r < 0 ? (r == -32768 ? 32767 : -r) : r) >> magnitude_shift;
-        magnitudes[i] = static_cast<std::uint16_t>(m > medcodec::blocks::kMagnitudeMax ? medcodec::blocks::kMagnitudeMax : m);
-    }
+    if (i < count) expand_few(tokens + i, count - i, magnitude_shift, local, residuals + i, magnitudes + i);
+    clear_after(magnitudes, count);
     raw = local;
 }
 

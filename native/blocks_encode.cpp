@@ -78,7 +78,7 @@ class FrameEncoder {
     void first_row(std::int64_t s, std::int64_t f) {
         const T* row = planes_.row(s, f, 0);
         for (std::int64_t x = 0; x < shape_.width; ++x)
-            residuals_[static_cast<std::size_t>(x)] = generic::wrap<T>(static_cast<std::int64_t>(row[x]) - row[x - 1]);
+            residuals_[static_cast<std::size_t>(x)] = generic::wrap<T>(static_cast<generic::Sum<T>>(row[x]) - row[x - 1]);
     }
 
     void code_row(std::int64_t s, std::int64_t f, std::int64_t y) {
@@ -134,7 +134,7 @@ class FrameEncoder {
     }
 
     std::vector<std::uint8_t> assemble() {
-        const int lanes = header_.flags & kManyLanes ? kMaxLanes : 4;
+        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
         for (std::size_t i = 0; i < token_counts_.size(); ++i)
             for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
         const ContextModel choice_model = choose_contexts(choice_counts_, 1);
@@ -264,7 +264,7 @@ std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path p
     const std::uint32_t span = static_cast<std::uint32_t>(most) - static_cast<std::uint32_t>(least);
     if (span == 0) return encode_constant(base);
     Header header{0, base, span, 0};
-    if (count >= (1 << 14)) header.flags |= kManyLanes;
+    if (count >= kManyVoxels) header.flags |= kManyLanes;
     const ValueMap map = span < 65536 ? ValueMap::of(voxels, count, base, span) : ValueMap();
     if (map.used()) {
         header.flags |= kMapped;

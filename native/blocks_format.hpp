@@ -26,7 +26,9 @@ constexpr int kMaxTokens = 128;
 constexpr int kTableBits = 12;
 constexpr int kTableSize = 1 << kTableBits;
 constexpr std::uint32_t kStateLow = 1u << 15;
-constexpr int kMaxLanes = 16;
+constexpr int kMaxLanes = 16;          // of groups of kManyVoxels or more
+constexpr int kFewLanes = 4;
+constexpr std::int64_t kManyVoxels = 1 << 14;
 constexpr std::ptrdiff_t kPadLeft = 4;    // voxels of slack before each row: neighbours
 constexpr std::ptrdiff_t kPadRight = 28;  // and after it: neighbours and whole vectors
 

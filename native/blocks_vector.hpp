@@ -1,5 +1,6 @@
 // The inner loops on vectors of 16-bit lanes. Included once per instruction set, by a file that defines V;
-// everything is local to that file, so that no code for one set is linked into another.
+// everything is local to that file, so that no code for one set is linked into another. For the same reason only
+// plain functions of blocks_generic.hpp are called from here, no templates.
 //
 // Vectors may read and write past the last column: rows have kPadRight voxels of slack.
 
@@ -149,6 +150,11 @@ void odd_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* lev
     }
 }
 
+// The contexts of the next row count on zeros after the last column.
+inline void clear_after(std::uint16_t* magnitudes, std::ptrdiff_t count) {
+    for (int h = 0; h < kBlock; h += V::kLanes) V::store(magnitudes + count + h, V::zero());
+}
+
 void tokenise(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude_shift, std::uint16_t* zigzag,
               std::uint8_t* tokens, std::uint16_t* magnitudes) {
     const Reg limit = V::set16(medcodec::blocks::kMagnitudeMax), direct = V::set16(-medcodec::blocks::kDirectTokens);
@@ -160,8 +166,26 @@ void tokenise(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude
         V::store_bytes(tokens + i, V::select(is_direct, z, V::token(z)));
         V::store(magnitudes + i, V::min16(V::shift_right16(magnitude(r), magnitude_shift), limit));
     }
-    // The contexts of the next row count on zeros there.
-    for (int h = 0; h < kBlock; h += V::kLanes) V::store(magnitudes + count + h, V::zero());
+    clear_after(magnitudes, count);
+}
+
+// Residuals and clipped magnitudes of kLanes zigzag values.
+inline void put_residuals(Reg zigzag, int magnitude_shift, std::int16_t* residuals, std::uint16_t* magnitudes) {
+    const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, V::set16(1)));
+    const Reg r = V::bit_xor(V::shift_right16(zigzag, 1), sign);
+    V::store(residuals, r);
+    V::store(magnitudes, V::min16(V::shift_right16(magnitude(r), magnitude_shift),
+                                  V::set16(medcodec::blocks::kMagnitudeMax)));
+}
+
+// The last `count` <= kLanes tokens of a run, or all of them a few at a time.
+inline void expand_few(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift,
+                       medcodec::blocks::RawBits& raw, std::int16_t* residuals, std::uint16_t* magnitudes) {
+    std::uint32_t wide[V::kLanes];
+    std::uint16_t zigzag[V::kLanes] = {};
+    medcodec::blocks::generic::zigzag_values(tokens, count, raw, wide);
+    for (std::ptrdiff_t i = 0; i < count; ++i) zigzag[i] = static_cast<std::uint16_t>(wide[i]);
+    put_residuals(V::load(zigzag), magnitude_shift, residuals, magnitudes);
 }
 
 }  // namespace
