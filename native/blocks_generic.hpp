@@ -165,12 +165,13 @@ void tokenise(const T* residuals, std::ptrdiff_t count, int magnitude_shift,
 }
 
 // Products of features fit: the caller scales them to 12 bits.
-inline void covariance(const std::int16_t (*features)[kBlock * kBlock], int count, std::int32_t* out) {
+inline void covariance(const std::int16_t* features, int count, std::int32_t* out) {
+    constexpr int kPixels = kBlock * kBlock;
     for (int i = 0; i < count; ++i) {
         for (int j = i; j < count; ++j) {
+            const std::int16_t *a = features + i * kPixels, *b = features + j * kPixels;
             std::int32_t sum = 0;
-            for (int p = 0; p < kBlock * kBlock; ++p)
-                sum += static_cast<std::int32_t>(features[i][p]) * features[j][p];
+            for (int p = 0; p < kPixels; ++p) sum += static_cast<std::int32_t>(a[p]) * b[p];
             *out++ = sum;
         }
     }

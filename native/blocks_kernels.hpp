@@ -65,8 +65,8 @@ struct Kernels {
     // Weighted sums, rounding term included, over all taps but W and WW; writes whole vectors.
     void (*tap_sums)(const RowTaps<std::int16_t>&, std::ptrdiff_t column, int columns,
                      const std::int32_t* weights, int pairs, std::int32_t* sums);
-    // Upper triangle of the products of `count` features of kBlock * kBlock values each.
-    void (*covariance)(const std::int16_t (*features)[kBlock * kBlock], int count, std::int32_t* out);
+    // Upper triangle of the products of `count` features of kBlock * kBlock values each, one after the other.
+    void (*covariance)(const std::int16_t* features, int count, std::int32_t* out);
     void (*even_levels)(const ActivityRows&, std::ptrdiff_t columns, std::uint8_t* levels);
     void (*odd_levels)(const ActivityRows&, std::ptrdiff_t columns, std::uint8_t* levels);
     // Zigzag values, tokens and clipped magnitudes of `count` residuals.

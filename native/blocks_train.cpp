@@ -65,8 +65,8 @@ class Collector {
             const RowTaps<T> row = planes_.taps(s, f, y + j);
             const T* n = row.tap[kN] + x;
             for (int i = 0; i < count - 1; ++i)
-                subtract(row.tap[kFeatureTap[i]] + x, n, columns, wide_[i] + j * kBlock);
-            subtract(planes_.row(s, f, y + j) + x, n, columns, wide_[count - 1] + j * kBlock);
+                subtract(row.tap[kFeatureTap[i]] + x, n, columns, wide_ + i * kPixels + j * kBlock);
+            subtract(planes_.row(s, f, y + j) + x, n, columns, wide_ + (count - 1) * kPixels + j * kBlock);
         }
     }
     void subtract(const T* a, const T* b, int columns, T* out) const {
@@ -77,22 +77,21 @@ class Collector {
     // Shifts features to kFeatureBits; false if they are all zero.
     bool scale(int count) {
         T all = 0;
-        const T* wide = wide_[0];
-        for (int p = 0; p < count * kPixels; ++p) all = static_cast<T>(all | (wide[p] ^ (wide[p] < 0 ? -1 : 0)));
+        for (int p = 0; p < count * kPixels; ++p) all = static_cast<T>(all | (wide_[p] ^ (wide_[p] < 0 ? -1 : 0)));
         bool any = all != 0;
-        for (int p = 0; p < count * kPixels && !any; ++p) any = wide[p] != 0;
+        for (int p = 0; p < count * kPixels && !any; ++p) any = wide_[p] != 0;
         if (!any) return false;
         int shift = 0;
         while (all >> shift >> kFeatureBits) ++shift;
-        for (int p = 0; p < count * kPixels; ++p) features_[0][p] = static_cast<std::int16_t>(wide[p] >> shift);
+        for (int p = 0; p < count * kPixels; ++p) features_[p] = static_cast<std::int16_t>(wide_[p] >> shift);
         return true;
     }
 
     int halve_;  // 1 where differences of voxels might not fit T
     const Planes<T>& planes_;
     const Kernels& kernels_;
-    T wide_[kFeatures][kPixels];
-    std::int16_t features_[kFeatures][kPixels];
+    T wide_[kFeatures * kPixels];
+    std::int16_t features_[kFeatures * kPixels];
 };
 
 // Which blocks are sampled: scattered by a hash, and the more the fewer there are.

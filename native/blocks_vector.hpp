@@ -103,15 +103,16 @@ void tap_sums(const RowTaps<std::int16_t>& row, std::ptrdiff_t column, int colum
     }
 }
 
-void covariance(const std::int16_t (*features)[kBlock * kBlock], int count, std::int32_t* out) {
+void covariance(const std::int16_t* features, int count, std::int32_t* out) {
+    constexpr int kPixels = kBlock * kBlock;
     for (int i = 0; i < count; ++i) {
         for (int j = i; j < count; j += 4) {
             // Columns past the last one are computed and dropped.
             const std::int16_t* other[4];
-            for (int k = 0; k < 4; ++k) other[k] = features[j + k < count ? j + k : j];
+            for (int k = 0; k < 4; ++k) other[k] = features + (j + k < count ? j + k : j) * kPixels;
             Reg sum[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
-            for (int p = 0; p < kBlock * kBlock; p += V::kLanes) {
-                const Reg a = V::load(features[i] + p);
+            for (int p = 0; p < kPixels; p += V::kLanes) {
+                const Reg a = V::load(features + i * kPixels + p);
                 for (int k = 0; k < 4; ++k) sum[k] = V::add32(sum[k], V::madd(a, V::load(other[k] + p)));
             }
             for (int k = 0; k < 4 && j + k < count; ++k) *out++ = V::sum32(sum[k]);
