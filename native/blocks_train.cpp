@@ -15,7 +15,7 @@ namespace {
 constexpr int kPixels = kBlock * kBlock;
 constexpr int kFeatures = kTaps;          // differences of 15 taps to N, and of the voxel itself
 constexpr int kProducts = kFeatures * (kFeatures + 1) / 2;
-constexpr int kSampleStep = 8;            // one block in so many is trained on
+constexpr int kSampleStep = 12;            // one block in so many is trained on
 constexpr int kSampleLeast = 128;         // fewer blocks than this are all trained on
 constexpr int kRounds = 4;
 constexpr int kFeatureBits = 11;          // features are scaled to fit, so that sums of products fit int32
@@ -256,7 +256,7 @@ int predictor_count(std::size_t samples) {
     if (samples == 0) return 0;
     if (samples < 24) return 1;
     if (samples < 64) return 2;
-    return 4;
+    return samples < 200 ? 4 : 6;
 }
 
 }  // namespace
