@@ -109,12 +109,12 @@ struct Eight {
         const __m256i level = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(levels)));
         const __m256i offset = _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.offsets), level, 4);
         const __m256i slot = _mm256_and_si256(state, _mm256_set1_epi32(medcodec::blocks::kTableSize - 1));
-        const __m256i entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.entries),
-                                                     _mm256_add_epi32(offset, slot), 4);
+        const __m256i entry =
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.entries), _mm256_add_epi32(offset, slot), 4);
         const __m256i frequency = _mm256_and_si256(_mm256_srli_epi32(entry, 7), _mm256_set1_epi32(8191));
-        const __m256i next = _mm256_add_epi32(
-            _mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, medcodec::blocks::kTableBits)),
-            _mm256_srli_epi32(entry, 20));
+        const __m256i next =
+            _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, medcodec::blocks::kTableBits)),
+                             _mm256_srli_epi32(entry, 20));
         const __m256i needs = _mm256_cmpgt_epi32(_mm256_set1_epi32(medcodec::blocks::kStateLow), next);
         const unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(needs)));
         const __m256i fresh = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
@@ -148,17 +148,18 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
 
 // Raw bits of eight tokens, which together have at most 8 * 14 bits: each is read on its own.
 __m256i raw_values(__m256i token, RawBits& raw) {
-    const __m256i bits = _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)),
-                                          _mm256_setzero_si256());
+    const __m256i bits =
+        _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)), _mm256_setzero_si256());
     const __m256i has = _mm256_cmpgt_epi32(token, _mm256_set1_epi32(medcodec::blocks::kDirectTokens - 1));
     const __m256i count = _mm256_and_si256(bits, has);
     __m256i sum = _mm256_add_epi32(count, _mm256_slli_si256(count, 4));
     sum = _mm256_add_epi32(sum, _mm256_slli_si256(sum, 8));
     const __m256i low_total = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
     sum = _mm256_add_epi32(sum, _mm256_blend_epi32(_mm256_setzero_si256(), low_total, 0xf0));
-    const __m256i at = _mm256_add_epi32(_mm256_sub_epi32(sum, count), _mm256_set1_epi32(static_cast<int>(raw.at & 7)));
-    const __m256i word = _mm256_i32gather_epi32(reinterpret_cast<const int*>(raw.data + (raw.at >> 3)),
-                                                _mm256_srli_epi32(at, 3), 1);
+    const __m256i at =
+        _mm256_add_epi32(_mm256_sub_epi32(sum, count), _mm256_set1_epi32(static_cast<int>(raw.at & 7)));
+    const __m256i word =
+        _mm256_i32gather_epi32(reinterpret_cast<const int*>(raw.data + (raw.at >> 3)), _mm256_srli_epi32(at, 3), 1);
     const __m256i shifted = _mm256_srlv_epi32(word, _mm256_and_si256(at, _mm256_set1_epi32(7)));
     const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), count), _mm256_set1_epi32(1));
     raw.at += static_cast<std::uint64_t>(_mm256_extract_epi32(sum, 7));
@@ -231,7 +232,9 @@ const Kernels* avx2_kernels() {
 #else
 
 namespace medcodec::blocks {
-const Kernels* avx2_kernels() { return nullptr; }
+const Kernels* avx2_kernels() {
+    return nullptr;
+}
 }  // namespace medcodec::blocks
 
 #endif

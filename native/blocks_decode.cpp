@@ -42,7 +42,8 @@ struct Parts {
         const ContextModel choice_model = read_model(models, 1);
         token_model = read_model(models, kContextClasses);
         for (int c = 0; c < token_model.contexts; ++c)
-            if (token_model.highest[c] >= tokens) throw Error("block stream has tokens beyond the width of its voxels");
+            if (token_model.highest[c] >= tokens)
+                throw Error("block stream has tokens beyond the width of its voxels");
         read_choices(in.take(choice_bytes), choice_bytes, choice_model, shape);
         raw = {in.take(raw_bytes), 0, 8 * static_cast<std::uint64_t>(raw_bytes)};
         const std::size_t rest = in.left();
@@ -156,8 +157,10 @@ class FrameDecoder {
                 const int choice = choices[x / kBlock];
                 while (x < shape_.width && choices[x / kBlock] == choice) x += kBlock;
                 x = std::min(x, shape_.width);
-                if (choice == parts_.predictors.count[cls]) median_run(taps, first, x, row);
-                else linear_run(taps, first, x, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
+                if (choice == parts_.predictors.count[cls])
+                    median_run(taps, first, x, row);
+                else
+                    linear_run(taps, first, x, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
             }
         }
         planes_.set_right_pad(s, f, y);
@@ -269,8 +272,10 @@ void decode(const std::uint8_t* data, std::size_t size, const Shape& shape, Path
     const ValueMap map = header.flags & kMapped ? ValueMap::read(in, header.span) : ValueMap();
     check_range<Value>(header.base, map.used() ? map.span() : header.span);
     const Shape frames = canonical(shape);
-    if (header.flags & kWide) decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);
-    else decode_coded<std::int16_t>(in, frames, header, map, kernels(path), voxels);
+    if (header.flags & kWide)
+        decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);
+    else
+        decode_coded<std::int16_t>(in, frames, header, map, kernels(path), voxels);
 }
 
 template void decode(const std::uint8_t*, std::size_t, const Shape&, Path, std::int8_t*);

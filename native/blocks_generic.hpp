@@ -28,7 +28,9 @@ T wrap(Sum<T> value) {
     return static_cast<T>(static_cast<typename Arithmetic<T>::Unsigned>(value));
 }
 
-inline std::int64_t saturate16(std::int64_t v) { return v < -32768 ? -32768 : v > 32767 ? 32767 : v; }
+inline std::int64_t saturate16(std::int64_t v) {
+    return v < -32768 ? -32768 : v > 32767 ? 32767 : v;
+}
 
 template <class V>
 V clamp(V v, V low, V high) {
@@ -85,8 +87,8 @@ void predict(const BlockTask<T>& task, const RowTaps<T>& row, const std::int32_t
     const Sum<T> weight_w = weights[kW], weight_ww = weights[kWW], low = task.low, high = task.high;
     const T *w = row.tap[kW] + x, *ww = row.tap[kWW] + x;
     for (int i = 0; i < kBlock; ++i)
-        predictions[i] = static_cast<T>(
-            clamp<Sum<T>>((sums[i] + weight_w * w[i] + weight_ww * ww[i]) >> kWeightBits, low, high));
+        predictions[i] =
+            static_cast<T>(clamp<Sum<T>>((sums[i] + weight_w * w[i] + weight_ww * ww[i]) >> kWeightBits, low, high));
 }
 
 template <class T>
@@ -107,7 +109,8 @@ int choose_block(const BlockTask<T>& task, T* residuals, std::ptrdiff_t stride) 
         best_cost = cost;
         best = k;
         for (int y = 0; y < task.row_count; ++y)
-            std::memcpy(residuals + y * stride, trial + y * kBlock, sizeof(T) * static_cast<std::size_t>(task.columns));
+            std::memcpy(residuals + y * stride, trial + y * kBlock,
+                        sizeof(T) * static_cast<std::size_t>(task.columns));
     }
     return best;
 }
@@ -126,7 +129,8 @@ inline void even_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint
     for (std::ptrdiff_t i = 0; i < columns; ++i) {
         std::uint32_t sum = 2u * a.north_even[i] + a.north_odd[i - 1] + a.north_odd[i] + a.north_even[i - 1] +
                             a.north_even[i + 1] + a.north2_even[i] + a.north2_odd[i - 1] + a.north2_odd[i];
-        if (a.ref_even) sum += static_cast<std::uint32_t>(a.ref_even[i]) + a.ref_odd[i - 1] + a.ref_odd[i] + a.below_even[i];
+        if (a.ref_even)
+            sum += static_cast<std::uint32_t>(a.ref_even[i]) + a.ref_odd[i - 1] + a.ref_odd[i] + a.below_even[i];
         levels[i] = level(sum);
     }
 }
@@ -137,7 +141,8 @@ inline void odd_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8
         std::uint32_t sum = 2u * a.even[i] + 2u * a.even[i + 1] + a.even[i - 1] + 2u * a.north_odd[i] +
                             a.north_even[i] + a.north_even[i + 1] + a.north2_odd[i] + a.north2_even[i] +
                             a.north2_even[i + 1];
-        if (a.ref_even) sum += static_cast<std::uint32_t>(a.ref_odd[i]) + a.ref_even[i] + a.ref_even[i + 1] + a.below_odd[i];
+        if (a.ref_even)
+            sum += static_cast<std::uint32_t>(a.ref_odd[i]) + a.ref_even[i] + a.ref_even[i + 1] + a.below_odd[i];
         levels[i] = level(sum);
     }
 }
@@ -151,8 +156,8 @@ inline int octave(std::uint32_t zigzag) {
 }
 
 template <class T>
-void tokenise(const T* residuals, std::ptrdiff_t count, int magnitude_shift,
-              typename Arithmetic<T>::Unsigned* zigzag, std::uint8_t* tokens, std::uint16_t* magnitudes) {
+void tokenise(const T* residuals, std::ptrdiff_t count, int magnitude_shift, typename Arithmetic<T>::Unsigned* zigzag,
+              std::uint8_t* tokens, std::uint16_t* magnitudes) {
     using U = typename Arithmetic<T>::Unsigned;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         const Sum<T> r = residuals[i];
@@ -187,8 +192,8 @@ inline Decoded decode_token(const TokenTables& tables, std::uint8_t level, std::
 }
 
 // Returns false if the words run out.
-inline bool decode_checked(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels,
-                           std::ptrdiff_t count, std::uint8_t* tokens) {
+inline bool decode_checked(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
+                           std::uint8_t* tokens) {
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         std::uint32_t& state = lanes.state[i & (lanes.count - 1)];
         const Decoded next = decode_token(tables, levels[i], state);
@@ -227,8 +232,10 @@ void decode_lanes(Lanes& lanes, const TokenTables& tables, const std::uint8_t* l
 
 inline void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
                           std::uint8_t* tokens) {
-    if (lanes.count == kMaxLanes) decode_lanes<kMaxLanes>(lanes, tables, levels, count, tokens);
-    else decode_lanes<kFewLanes>(lanes, tables, levels, count, tokens);
+    if (lanes.count == kMaxLanes)
+        decode_lanes<kMaxLanes>(lanes, tables, levels, count, tokens);
+    else
+        decode_lanes<kFewLanes>(lanes, tables, levels, count, tokens);
 }
 
 inline std::uint64_t load64(const std::uint8_t* p) {
@@ -248,7 +255,8 @@ inline void zigzag_values(const std::uint8_t* tokens, std::ptrdiff_t count, RawB
         const int bits = kTokenValues.bits[tokens[i]];
         const std::uint64_t window = load64(raw.data + (at >> 3)) >> (at & 7);
         at += static_cast<std::uint64_t>(bits);
-        zigzag[i] = kTokenValues.base[tokens[i]] + static_cast<std::uint32_t>(window & ((std::uint64_t{1} << bits) - 1));
+        zigzag[i] =
+            kTokenValues.base[tokens[i]] + static_cast<std::uint32_t>(window & ((std::uint64_t{1} << bits) - 1));
     }
     raw.at = at;
 }
@@ -273,8 +281,8 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
 
 // As expand, near the end of the raw bits; returns false if they run out.
 template <class T>
-bool expand_checked(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
-                    T* residuals, std::uint16_t* magnitudes) {
+bool expand_checked(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw, T* residuals,
+                    std::uint16_t* magnitudes) {
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         const int bits = kTokenValues.bits[tokens[i]];
         if (static_cast<std::uint64_t>(bits) > raw.size - raw.at) return false;

@@ -16,7 +16,9 @@ constexpr Kernels kScalar = {"scalar",
 
 }  // namespace
 
-const Kernels& scalar_kernels() { return kScalar; }
+const Kernels& scalar_kernels() {
+    return kScalar;
+}
 
 const Kernels& kernels(Path path) {
     const Kernels* found = nullptr;

@@ -86,19 +86,23 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
     raw = local;
 }
 
-constexpr Kernels kSse2 = {"sse2",     choose_block, tap_sums,      covariance,    even_levels,
-                           odd_levels, tokenise,     generic::decode_tokens, expand};
+constexpr Kernels kSse2 = {"sse2",   choose_block,           tap_sums, covariance, even_levels, odd_levels,
+                           tokenise, generic::decode_tokens, expand};
 
 }  // namespace
 
-const Kernels* sse2_kernels() { return &kSse2; }
+const Kernels* sse2_kernels() {
+    return &kSse2;
+}
 
 }  // namespace medcodec::blocks
 
 #else
 
 namespace medcodec::blocks {
-const Kernels* sse2_kernels() { return nullptr; }
+const Kernels* sse2_kernels() {
+    return nullptr;
+}
 }  // namespace medcodec::blocks
 
 #endif

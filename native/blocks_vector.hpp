@@ -8,11 +8,11 @@ namespace {
 
 using medcodec::blocks::ActivityRows;
 using medcodec::blocks::BlockTask;
-using medcodec::blocks::RowTaps;
 using medcodec::blocks::kBlock;
 using medcodec::blocks::kSerialTaps;
 using medcodec::blocks::kTapPairs;
 using medcodec::blocks::kWeightBits;
+using medcodec::blocks::RowTaps;
 
 using Reg = V::Reg;
 constexpr int kRound = 1 << (kWeightBits - 1);
@@ -22,7 +22,9 @@ inline std::int32_t weight_pair(const std::int32_t* weights, int pair) {
                                      static_cast<std::uint32_t>(weights[2 * pair + 1]) << 16);
 }
 
-inline Reg magnitude(Reg r) { return V::max16(r, V::subs16(V::zero(), r)); }
+inline Reg magnitude(Reg r) {
+    return V::max16(r, V::subs16(V::zero(), r));
+}
 
 inline Reg median_edge(const RowTaps<std::int16_t>& row, std::ptrdiff_t x) {
     const Reg w = V::load(row.tap[medcodec::blocks::kW] + x);
@@ -41,7 +43,8 @@ int choose_block(const BlockTask<std::int16_t>& task, std::int16_t* residuals, s
     for (int k = 0; k <= task.predictors; ++k) cost[k] = V::zero();
     for (int k = 0; k < task.predictors; ++k)
         for (int p = 0; p < task.pairs; ++p) pairs[k][p] = weight_pair(task.weights[k], p);
-    const Reg low = V::set16(static_cast<std::int16_t>(task.low)), high = V::set16(static_cast<std::int16_t>(task.high));
+    const Reg low = V::set16(static_cast<std::int16_t>(task.low)),
+              high = V::set16(static_cast<std::int16_t>(task.high));
     for (int y = 0; y < task.row_count; ++y) {
         const RowTaps<std::int16_t>& row = task.rows[y];
         for (int h = 0; h < kBlock; h += V::kLanes) {
@@ -63,7 +66,8 @@ int choose_block(const BlockTask<std::int16_t>& task, std::int16_t* residuals, s
                         sum_even = V::add32(sum_even, V::madd(even[p], weights));
                         sum_odd = V::add32(sum_odd, V::madd(odd[p], weights));
                     }
-                    prediction = V::pack32(V::shift_right32<kWeightBits>(sum_even), V::shift_right32<kWeightBits>(sum_odd));
+                    prediction =
+                        V::pack32(V::shift_right32<kWeightBits>(sum_even), V::shift_right32<kWeightBits>(sum_odd));
                     prediction = V::min16(V::max16(prediction, low), high);
                 } else {
                     prediction = median_edge(row, x);
@@ -120,9 +124,13 @@ void covariance(const std::int16_t* features, int count, std::int32_t* out) {
     }
 }
 
-inline Reg twice(Reg r) { return V::add16(r, r); }
+inline Reg twice(Reg r) {
+    return V::add16(r, r);
+}
 
-inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b) { return V::add16(V::load(a), V::load(b)); }
+inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b) {
+    return V::add16(V::load(a), V::load(b));
+}
 
 inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b, const std::uint16_t* c, const std::uint16_t* d) {
     return V::add16(sum_at(a, b), sum_at(c, d));
@@ -175,8 +183,8 @@ inline void put_residuals(Reg zigzag, int magnitude_shift, std::int16_t* residua
     const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, V::set16(1)));
     const Reg r = V::bit_xor(V::shift_right16(zigzag, 1), sign);
     V::store(residuals, r);
-    V::store(magnitudes, V::min16(V::shift_right16(magnitude(r), magnitude_shift),
-                                  V::set16(medcodec::blocks::kMagnitudeMax)));
+    V::store(magnitudes,
+             V::min16(V::shift_right16(magnitude(r), magnitude_shift), V::set16(medcodec::blocks::kMagnitudeMax)));
 }
 
 // The last `count` <= kLanes tokens of a run, or all of them a few at a time.
