@@ -1,10 +1,6 @@
-// The AVX2 path, used where the processor has it. Only intrinsics and code local to this file are compiled for
-// AVX2: nothing that the linker could choose for another file.
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-
-#include "blocks_kernels.hpp"
+// The AVX2 path, used where the processor has it. Only what stands between the pragmas, all of it local to this
+// file, is compiled for AVX2: nothing that the linker could choose for another file.
+#include "blocks_generic.hpp"
 
 #if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(_MSC_VER))
 #ifdef _MSC_VER
@@ -113,12 +109,12 @@ struct Eight {
         const __m256i level = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(levels)));
         const __m256i offset = _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.offsets), level, 4);
         const __m256i slot = _mm256_and_si256(state, _mm256_set1_epi32(medcodec::blocks::kTableSize - 1));
-        const __m256i entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.entries),
-                                                     _mm256_add_epi32(offset, slot), 4);
+        const __m256i entry =
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.entries), _mm256_add_epi32(offset, slot), 4);
         const __m256i frequency = _mm256_and_si256(_mm256_srli_epi32(entry, 7), _mm256_set1_epi32(8191));
-        const __m256i next = _mm256_add_epi32(
-            _mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, medcodec::blocks::kTableBits)),
-            _mm256_srli_epi32(entry, 20));
+        const __m256i next =
+            _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, medcodec::blocks::kTableBits)),
+                             _mm256_srli_epi32(entry, 20));
         const __m256i needs = _mm256_cmpgt_epi32(_mm256_set1_epi32(medcodec::blocks::kStateLow), next);
         const unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(needs)));
         const __m256i fresh = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
@@ -131,24 +127,10 @@ struct Eight {
     }
 };
 
-void decode_some(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t first,
-                 std::ptrdiff_t count, std::uint8_t* tokens) {
-    for (std::ptrdiff_t i = first; i < count; ++i) {
-        std::uint32_t& state = lanes.state[i & (lanes.count - 1)];
-        const std::uint32_t entry =
-            tables.entries[tables.offsets[levels[i]] + (state & (medcodec::blocks::kTableSize - 1))];
-        tokens[i] = static_cast<std::uint8_t>(entry & 127);
-        state = ((entry >> 7) & 8191) * (state >> medcodec::blocks::kTableBits) + (entry >> 20);
-        if (state >= medcodec::blocks::kStateLow) continue;
-        state = state << 16 | lanes.words[0] | static_cast<std::uint32_t>(lanes.words[1]) << 8;
-        lanes.words += 2;
-    }
-}
-
 void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
                    std::uint8_t* tokens) {
     std::ptrdiff_t i = 0;
-    if (lanes.count == 16) {
+    if (lanes.count == medcodec::blocks::kMaxLanes) {
         Eight a{V::load(lanes.state)}, b{V::load(lanes.state + 8)};
         const std::uint8_t* words = lanes.words;
         for (; i + 16 <= count; i += 16) {
@@ -161,22 +143,23 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
         V::store(lanes.state + 8, b.state);
         lanes.words = words;
     }
-    decode_some(lanes, tables, levels, i, count, tokens);
+    medcodec::blocks::generic::decode_checked(lanes, tables, levels + i, count - i, tokens + i);
 }
 
 // Raw bits of eight tokens, which together have at most 8 * 14 bits: each is read on its own.
 __m256i raw_values(__m256i token, RawBits& raw) {
-    const __m256i bits = _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)),
-                                          _mm256_setzero_si256());
+    const __m256i bits =
+        _mm256_max_epi32(_mm256_sub_epi32(_mm256_srli_epi32(token, 2), _mm256_set1_epi32(2)), _mm256_setzero_si256());
     const __m256i has = _mm256_cmpgt_epi32(token, _mm256_set1_epi32(medcodec::blocks::kDirectTokens - 1));
     const __m256i count = _mm256_and_si256(bits, has);
     __m256i sum = _mm256_add_epi32(count, _mm256_slli_si256(count, 4));
     sum = _mm256_add_epi32(sum, _mm256_slli_si256(sum, 8));
     const __m256i low_total = _mm256_permutevar8x32_epi32(sum, _mm256_set1_epi32(3));
     sum = _mm256_add_epi32(sum, _mm256_blend_epi32(_mm256_setzero_si256(), low_total, 0xf0));
-    const __m256i at = _mm256_add_epi32(_mm256_sub_epi32(sum, count), _mm256_set1_epi32(static_cast<int>(raw.at & 7)));
-    const __m256i word = _mm256_i32gather_epi32(reinterpret_cast<const int*>(raw.data + (raw.at >> 3)),
-                                                _mm256_srli_epi32(at, 3), 1);
+    const __m256i at =
+        _mm256_add_epi32(_mm256_sub_epi32(sum, count), _mm256_set1_epi32(static_cast<int>(raw.at & 7)));
+    const __m256i word =
+        _mm256_i32gather_epi32(reinterpret_cast<const int*>(raw.data + (raw.at >> 3)), _mm256_srli_epi32(at, 3), 1);
     const __m256i shifted = _mm256_srlv_epi32(word, _mm256_and_si256(at, _mm256_set1_epi32(7)));
     const __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), count), _mm256_set1_epi32(1));
     raw.at += static_cast<std::uint64_t>(_mm256_extract_epi32(sum, 7));
@@ -187,7 +170,6 @@ __m256i raw_values(__m256i token, RawBits& raw) {
 
 void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
             std::int16_t* residuals, std::uint16_t* magnitudes) {
-    const Reg limit = V::set16(medcodec::blocks::kMagnitudeMax), one = V::set16(1);
     RawBits local = raw;
     std::ptrdiff_t i = 0;
     for (; i + V::kLanes <= count; i += V::kLanes) {
@@ -200,26 +182,10 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
             const __m256i high = raw_values(_mm256_cvtepu8_epi32(_mm_srli_si128(token, 8)), local);
             zigzag = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
         }
-        const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, one));
-        const Reg r = V::bit_xor(_mm256_srli_epi16(zigzag, 1), sign);
-        V::store(residuals + i, r);
-        V::store(magnitudes + i, V::min16(V::shift_right16(magnitude(r), magnitude_shift), limit));
+        put_residuals(zigzag, magnitude_shift, residuals + i, magnitudes + i);
     }
-    for (; i < count; ++i) {
-        const std::uint32_t token = tokens[i];
-        std::uint32_t z = token;
-        if (token >= static_cast<std::uint32_t>(medcodec::blocks::kDirectTokens)) {
-            const std::uint32_t bits = (token >> 2) - 2;
-            std::uint32_t window;
-            std::memcpy(&window, local.data + (local.at >> 3), 4);
-            z = (4 | (token & 3)) << bits | (window >> (local.at & 7) & ((1u << bits) - 1));
-            local.at += bits;
-        }
-        const std::int16_t r = static_cast<std::int16_t>((z >> 1) ^ (0u - (z & 1)));
-        residuals[i] = r;
-        const int m = (r < 0 ? (r == -32768 ? 32767 : -r) : r) >> magnitude_shift;
-        magnitudes[i] = static_cast<std::uint16_t>(m > medcodec::blocks::kMagnitudeMax ? medcodec::blocks::kMagnitudeMax : m);
-    }
+    if (i < count) expand_few(tokens + i, count - i, magnitude_shift, local, residuals + i, magnitudes + i);
+    clear_after(magnitudes, count);
     raw = local;
 }
 
@@ -266,7 +232,9 @@ const Kernels* avx2_kernels() {
 #else
 
 namespace medcodec::blocks {
-const Kernels* avx2_kernels() { return nullptr; }
+const Kernels* avx2_kernels() {
+    return nullptr;
+}
 }  // namespace medcodec::blocks
 
 #endif

@@ -96,7 +96,8 @@ class BitSink {
 
 class BitReader {
   public:
-    BitReader(const std::uint8_t* data, std::size_t size) : data_(data), bits_(8 * static_cast<std::uint64_t>(size)) {}
+    BitReader(const std::uint8_t* data, std::size_t size)
+        : data_(data), bits_(8 * static_cast<std::uint64_t>(size)) {}
 
     std::uint64_t left() const { return bits_ - at_; }
 

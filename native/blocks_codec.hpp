@@ -18,9 +18,9 @@ void decode(const std::uint8_t* data, std::size_t size, const Shape&, Path, Valu
 // What a coded stream begins with, after version and mode.
 struct Header {
     std::uint8_t flags;
-    std::int32_t base;      // the smallest value
-    std::uint32_t span;     // largest - smallest; with kMapped, number of values - 1
-    int magnitude_shift;    // of residual magnitudes, for contexts
+    std::int32_t base;    // the smallest value
+    std::uint32_t span;   // largest - smallest; with kMapped, number of values - 1
+    int magnitude_shift;  // of residual magnitudes, for contexts
 };
 
 }  // namespace medcodec::blocks

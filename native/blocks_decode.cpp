@@ -42,7 +42,8 @@ struct Parts {
         const ContextModel choice_model = read_model(models, 1);
         token_model = read_model(models, kContextClasses);
         for (int c = 0; c < token_model.contexts; ++c)
-            if (token_model.highest[c] >= tokens) throw Error("block stream has tokens beyond the width of its voxels");
+            if (token_model.highest[c] >= tokens)
+                throw Error("block stream has tokens beyond the width of its voxels");
         read_choices(in.take(choice_bytes), choice_bytes, choice_model, shape);
         raw = {in.take(raw_bytes), 0, 8 * static_cast<std::uint64_t>(raw_bytes)};
         const std::size_t rest = in.left();
@@ -72,7 +73,7 @@ struct Parts {
         std::uint8_t choice = 0;
         for (std::int64_t x = 0; x < across; ++x) {
             const std::uint8_t left = choice;
-            if (!generic::decode_tokens(lane, tables, &left, 0, 1, &choice)) throw Error("block stream lacks choices");
+            if (!generic::decode_checked(lane, tables, &left, 1, &choice)) throw Error("block stream lacks choices");
             if (choice > most) throw Error("block stream chooses a predictor that does not exist");
             choices.push_back(choice);
         }
@@ -94,7 +95,7 @@ class FrameDecoder {
           planes_(shape),
           tables_(parts.token_model, kContextClasses),
           activity_(shape),
-          even_(static_cast<std::size_t>(shape.width / 2 + 1)),
+          even_(static_cast<std::size_t>(shape.width / 2 + kPadRight)),
           odd_(even_.size()),
           sums_(static_cast<std::size_t>(shape.width + kPadRight)),
           levels_(static_cast<std::size_t>(shape.width + kPadRight)),
@@ -133,7 +134,7 @@ class FrameDecoder {
         Lanes& lanes = parts_.lanes;
         if (lanes.end - lanes.words >= 2 * (count + kMaxLanes))
             ops_.k.decode_tokens(lanes, tables, levels_.data(), count, tokens_.data());
-        else if (!generic::decode_tokens(lanes, tables, levels_.data(), 0, count, tokens_.data()))
+        else if (!generic::decode_checked(lanes, tables, levels_.data(), count, tokens_.data()))
             throw Error("block stream lacks rANS words");
         RawBits& raw = parts_.raw;
         const std::uint64_t most = static_cast<std::uint64_t>(count) * 8 * sizeof(T) + 64;
@@ -148,7 +149,7 @@ class FrameDecoder {
         planes_.set_left_pad(s, f, y);
         T* row = planes_.row(s, f, y);
         if (cls == kIntra && y == 0) {
-            run(0, shape_.width, row, [](std::int64_t, std::int64_t w, std::int64_t) { return w; });
+            run(0, shape_.width, row, [](std::int64_t, Sum w, Sum) { return w; });
         } else {
             const RowTaps<T> taps = planes_.taps(s, f, y);
             for (std::int64_t x = 0; x < shape_.width;) {
@@ -156,8 +157,10 @@ class FrameDecoder {
                 const int choice = choices[x / kBlock];
                 while (x < shape_.width && choices[x / kBlock] == choice) x += kBlock;
                 x = std::min(x, shape_.width);
-                if (choice == parts_.predictors.count[cls]) median_run(taps, first, x, row);
-                else linear_run(taps, first, x, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
+                if (choice == parts_.predictors.count[cls])
+                    median_run(taps, first, x, row);
+                else
+                    linear_run(taps, first, x, parts_.predictors.weights[cls][choice], tap_pairs(cls), row);
             }
         }
         planes_.set_right_pad(s, f, y);
@@ -190,8 +193,8 @@ class FrameDecoder {
     void median_run(const RowTaps<T>& taps, std::int64_t first, std::int64_t end, T* row) {
         const T* n = taps.tap[kN];
         const T* nw = taps.tap[kNW];
-        run(first, end, row, [=](std::int64_t x, std::int64_t w, std::int64_t) {
-            return generic::median_edge<std::int64_t>(w, n[x], generic::edge_step(n[x], nw[x]));
+        run(first, end, row, [=](std::int64_t x, Sum w, Sum) {
+            return generic::median_edge<Sum>(w, n[x], generic::edge_step(n[x], nw[x]));
         });
     }
 
@@ -212,7 +215,7 @@ template <class T, class Value>
 void decode_coded(ByteReader& in, const Shape& shape, const Header& header, const ValueMap& map,
                   const Kernels& kernels, Value* voxels) {
     const int tokens = sizeof(T) == 2 ? kMaxTokens / 2 : kMaxTokens;
-    Parts parts(in, shape, header.flags & kManyLanes ? kMaxLanes : 4, tokens);
+    Parts parts(in, shape, header.flags & kManyLanes ? kMaxLanes : kFewLanes, tokens);
     FrameDecoder<T>(parts, shape, kernels, header).decode(map, voxels);
 }
 
@@ -269,8 +272,10 @@ void decode(const std::uint8_t* data, std::size_t size, const Shape& shape, Path
     const ValueMap map = header.flags & kMapped ? ValueMap::read(in, header.span) : ValueMap();
     check_range<Value>(header.base, map.used() ? map.span() : header.span);
     const Shape frames = canonical(shape);
-    if (header.flags & kWide) decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);
-    else decode_coded<std::int16_t>(in, frames, header, map, kernels(path), voxels);
+    if (header.flags & kWide)
+        decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);
+    else
+        decode_coded<std::int16_t>(in, frames, header, map, kernels(path), voxels);
 }
 
 template void decode(const std::uint8_t*, std::size_t, const Shape&, Path, std::int8_t*);

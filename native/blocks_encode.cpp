@@ -55,8 +55,9 @@ class FrameEncoder {
         const int cls = frame_class(s, f);
         RowTaps<T> rows[kBlock];
         const T* voxels[kBlock];
-        BlockTask<T> task{rows, 0, 0, 0, voxels, predictors_.weights[cls], predictors_.count[cls], tap_pairs(cls),
-                          range_.low, range_.high};
+        BlockTask<T> task{
+            rows,           0,          0,          0, voxels, predictors_.weights[cls], predictors_.count[cls],
+            tap_pairs(cls), range_.low, range_.high};
         task.row_count = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.height - y));
         for (int j = 0; j < task.row_count; ++j) {
             rows[j] = planes_.taps(s, f, y + j);
@@ -78,7 +79,8 @@ class FrameEncoder {
     void first_row(std::int64_t s, std::int64_t f) {
         const T* row = planes_.row(s, f, 0);
         for (std::int64_t x = 0; x < shape_.width; ++x)
-            residuals_[static_cast<std::size_t>(x)] = generic::wrap<T>(static_cast<std::int64_t>(row[x]) - row[x - 1]);
+            residuals_[static_cast<std::size_t>(x)] =
+                generic::wrap<T>(static_cast<generic::Sum<T>>(row[x]) - row[x - 1]);
     }
 
     void code_row(std::int64_t s, std::int64_t f, std::int64_t y) {
@@ -122,7 +124,8 @@ class FrameEncoder {
             int filled = 0;
             for (std::int64_t j = i; j < i + kTogether; ++j) {
                 const int bits = kTokenValues.bits[tokens[j]];
-                value |= static_cast<std::uint64_t>(zigzag_[static_cast<std::size_t>(j)] & ((1u << bits) - 1)) << filled;
+                value |= static_cast<std::uint64_t>(zigzag_[static_cast<std::size_t>(j)] & ((1u << bits) - 1))
+                         << filled;
                 filled += bits;
             }
             raw_.put(value, filled);
@@ -134,7 +137,7 @@ class FrameEncoder {
     }
 
     std::vector<std::uint8_t> assemble() {
-        const int lanes = header_.flags & kManyLanes ? kMaxLanes : 4;
+        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
         for (std::size_t i = 0; i < token_counts_.size(); ++i)
             for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
         const ContextModel choice_model = choose_contexts(choice_counts_, 1);
@@ -176,7 +179,7 @@ class FrameEncoder {
     std::ptrdiff_t stride_;
     std::vector<T> residuals_;  // of one frame
     ActivityStore activity_;
-    std::vector<T> line_;       // residuals of one phase
+    std::vector<T> line_;  // residuals of one phase
     std::vector<U> zigzag_;
     std::vector<std::uint8_t> tokens_, levels_, choices_, choice_levels_;
     std::size_t at_ = 0;
@@ -264,7 +267,7 @@ std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path p
     const std::uint32_t span = static_cast<std::uint32_t>(most) - static_cast<std::uint32_t>(least);
     if (span == 0) return encode_constant(base);
     Header header{0, base, span, 0};
-    if (count >= (1 << 14)) header.flags |= kManyLanes;
+    if (count >= kManyVoxels) header.flags |= kManyLanes;
     const ValueMap map = span < 65536 ? ValueMap::of(voxels, count, base, span) : ValueMap();
     if (map.used()) {
         header.flags |= kMapped;

@@ -48,7 +48,11 @@ EncodeTables encode_tables(const ContextModel& model) {
 class Encoder {
   public:
     Encoder(const ContextModel& model, std::size_t tokens, int lanes)
-        : tables_(encode_tables(model)), words_(new std::uint16_t[tokens]), end_(tokens), at_(tokens), mask_(lanes - 1) {
+        : tables_(encode_tables(model)),
+          words_(new std::uint16_t[tokens]),
+          end_(tokens),
+          at_(tokens),
+          mask_(lanes - 1) {
         for (int i = 0; i < kAllLevels; ++i) of_level_[i] = tables_[model.context[i]].data();
         for (std::uint32_t& state : state_) state = kStateLow;
     }
@@ -119,7 +123,8 @@ DecodeTables::DecodeTables(const ContextModel& model, int classes)
             for (std::uint32_t i = 0; i < frequency; ++i) *entry++ = i << 20 | common;
         }
     }
-    for (int i = 0; i < classes * kLevels; ++i) offsets_[i] = static_cast<std::uint32_t>(model.context[i]) * kTableSize;
+    for (int i = 0; i < classes * kLevels; ++i)
+        offsets_[i] = static_cast<std::uint32_t>(model.context[i]) * kTableSize;
 }
 
 Lanes read_lanes(const std::uint8_t* data, std::size_t size, int lanes) {

@@ -35,8 +35,8 @@ struct Phases {
 
 // Encodes tokens; `levels` index ContextModel::context. Returns final states and words, in decoding order.
 std::vector<std::uint8_t> encode_tokens(const std::vector<std::uint8_t>& tokens,
-                                        const std::vector<std::uint8_t>& levels, const Phases&,
-                                        const ContextModel&, int lanes);
+                                        const std::vector<std::uint8_t>& levels, const Phases&, const ContextModel&,
+                                        int lanes);
 
 // Decoding tables of a model, ready for the kernels.
 class DecodeTables {

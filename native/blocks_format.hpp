@@ -8,25 +8,27 @@
 namespace medcodec::blocks {
 
 constexpr int kVersion = 1;
-constexpr int kBlock = 16;             // blocks are kBlock x kBlock voxels of one frame
-constexpr int kWeightBits = 12;        // a weight of 1.0 is 1 << kWeightBits
-constexpr int kTaps = 16;              // neighbours of a linear predictor, see enum Tap
+constexpr int kBlock = 16;       // blocks are kBlock x kBlock voxels of one frame
+constexpr int kWeightBits = 12;  // a weight of 1.0 is 1 << kWeightBits
+constexpr int kTaps = 16;        // neighbours of a linear predictor, see enum Tap
 constexpr int kTapPairs = kTaps / 2;
-constexpr int kIntraPairs = 3;         // pairs that lie in the current frame
-constexpr int kSerialTaps = 2;         // kW and kWW: the only taps in the row being decoded
-constexpr int kMaxPredictors = 8;      // linear predictors per frame class; MED comes on top
+constexpr int kIntraPairs = 3;     // pairs that lie in the current frame
+constexpr int kSerialTaps = 2;     // kW and kWW: the only taps in the row being decoded
+constexpr int kMaxPredictors = 8;  // linear predictors per frame class; MED comes on top
 constexpr int kFrameClasses = 4;
 constexpr std::int64_t kMaxWeightSum = 65000;  // of absolute weights: keeps 16-bit sums inside int32
-constexpr int kLevels = 33;            // half-octave levels of local activity
-constexpr int kContextClasses = 4;     // (column parity) + 2 * (frame has a reference)
+constexpr int kLevels = 33;                    // half-octave levels of local activity
+constexpr int kContextClasses = 4;             // (column parity) + 2 * (frame has a reference)
 constexpr int kMaxContexts = 32;
-constexpr int kMagnitudeMax = 4095;    // residual magnitudes are clipped here in contexts
-constexpr int kDirectTokens = 16;      // zigzag values below this are their own token
+constexpr int kMagnitudeMax = 4095;  // residual magnitudes are clipped here in contexts
+constexpr int kDirectTokens = 16;    // zigzag values below this are their own token
 constexpr int kMaxTokens = 128;
 constexpr int kTableBits = 12;
 constexpr int kTableSize = 1 << kTableBits;
 constexpr std::uint32_t kStateLow = 1u << 15;
-constexpr int kMaxLanes = 16;
+constexpr int kMaxLanes = 16;  // of groups of kManyVoxels or more
+constexpr int kFewLanes = 4;
+constexpr std::int64_t kManyVoxels = 1 << 14;
 constexpr std::ptrdiff_t kPadLeft = 4;    // voxels of slack before each row: neighbours
 constexpr std::ptrdiff_t kPadRight = 28;  // and after it: neighbours and whole vectors
 
@@ -60,7 +62,9 @@ inline Shape canonical(Shape s) {
     return s;
 }
 
-constexpr int raw_bits(int token) { return token < kDirectTokens ? 0 : (token >> 2) - 2; }
+constexpr int raw_bits(int token) {
+    return token < kDirectTokens ? 0 : (token >> 2) - 2;
+}
 
 constexpr std::uint32_t token_base(int token) {
     return token < kDirectTokens ? static_cast<std::uint32_t>(token)

@@ -17,24 +17,24 @@ struct RowTaps {
 // One block of a frame, with the predictors to choose among.
 template <class T>
 struct BlockTask {
-    const RowTaps<T>* rows;    // one per row of the block
+    const RowTaps<T>* rows;  // one per row of the block
     int row_count;
-    std::ptrdiff_t column;     // of the block's first voxel
-    int columns;               // at most kBlock
-    const T* const* voxels;    // one per row, pointing at column 0
+    std::ptrdiff_t column;   // of the block's first voxel
+    int columns;             // at most kBlock
+    const T* const* voxels;  // one per row, pointing at column 0
     const std::int32_t (*weights)[kTaps];
-    int predictors;            // linear ones; MED is the one after them
-    int pairs;                 // of taps in use
-    std::int32_t low, high;    // predictions are clamped to these
+    int predictors;          // linear ones; MED is the one after them
+    int pairs;               // of taps in use
+    std::int32_t low, high;  // predictions are clamped to these
 };
 
 // Residual magnitudes around a row, even and odd columns apart.
 struct ActivityRows {
-    const std::uint16_t *north_even, *north_odd;        // row above
-    const std::uint16_t *north2_even, *north2_odd;      // and the one above it
-    const std::uint16_t *even;                          // this row, for the odd columns
-    const std::uint16_t *ref_even, *ref_odd;            // same row of the reference, or null
-    const std::uint16_t *below_even, *below_odd;        // row below in the reference
+    const std::uint16_t *north_even, *north_odd;    // row above
+    const std::uint16_t *north2_even, *north2_odd;  // and the one above it
+    const std::uint16_t* even;                      // this row, for the odd columns
+    const std::uint16_t *ref_even, *ref_odd;        // same row of the reference, or null
+    const std::uint16_t *below_even, *below_odd;    // row below in the reference
 };
 
 // Decoding tables: entry = start << 20 | frequency << 7 | token, by context and low bits of the state.
@@ -63,15 +63,15 @@ struct Kernels {
     // Writes the residuals of the best predictor to `residuals` and returns its index.
     int (*choose_block)(const BlockTask<std::int16_t>&, std::int16_t* residuals, std::ptrdiff_t stride);
     // Weighted sums, rounding term included, over all taps but W and WW; writes whole vectors.
-    void (*tap_sums)(const RowTaps<std::int16_t>&, std::ptrdiff_t column, int columns,
-                     const std::int32_t* weights, int pairs, std::int32_t* sums);
-    // Upper triangle of the products of `count` features of kBlock * kBlock values each.
-    void (*covariance)(const std::int16_t (*features)[kBlock * kBlock], int count, std::int32_t* out);
+    void (*tap_sums)(const RowTaps<std::int16_t>&, std::ptrdiff_t column, int columns, const std::int32_t* weights,
+                     int pairs, std::int32_t* sums);
+    // Upper triangle of the products of `count` features of kBlock * kBlock values each, one after the other.
+    void (*covariance)(const std::int16_t* features, int count, std::int32_t* out);
     void (*even_levels)(const ActivityRows&, std::ptrdiff_t columns, std::uint8_t* levels);
     void (*odd_levels)(const ActivityRows&, std::ptrdiff_t columns, std::uint8_t* levels);
     // Zigzag values, tokens and clipped magnitudes of `count` residuals.
-    void (*tokenise)(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude_shift,
-                     std::uint16_t* zigzag, std::uint8_t* tokens, std::uint16_t* magnitudes);
+    void (*tokenise)(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude_shift, std::uint16_t* zigzag,
+                     std::uint8_t* tokens, std::uint16_t* magnitudes);
     // Decodes `count` tokens; the caller has made sure that `count` words are there.
     void (*decode_tokens)(Lanes&, const TokenTables&, const std::uint8_t* levels, std::ptrdiff_t count,
                           std::uint8_t* tokens);
@@ -82,7 +82,7 @@ struct Kernels {
 };
 
 const Kernels& scalar_kernels();
-const Kernels* sse2_kernels();   // null where the processor or the compiler lacks them
+const Kernels* sse2_kernels();  // null where the processor or the compiler lacks them
 const Kernels* avx2_kernels();
 
 enum class Path { kAuto = 0, kScalar = 1, kSse2 = 2, kAvx2 = 3 };

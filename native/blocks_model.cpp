@@ -34,7 +34,8 @@ std::int64_t log2_fixed(std::uint32_t value) {
     int exponent = 0;
     for (int step = 16; step; step >>= 1)
         if (value >> exponent >> step) exponent += step;
-    const std::uint32_t mantissa = exponent > kLogBits ? value >> (exponent - kLogBits) : value << (kLogBits - exponent);
+    const std::uint32_t mantissa =
+        exponent > kLogBits ? value >> (exponent - kLogBits) : value << (kLogBits - exponent);
     return (static_cast<std::int64_t>(exponent) << kLogBits) + table[mantissa & ((1u << kLogBits) - 1)];
 }
 
@@ -108,7 +109,9 @@ int bit_length(std::uint32_t value) {
     return length;
 }
 
-int mantissa_bits(int length) { return length - 1 < kMantissaBits ? length - 1 : kMantissaBits; }
+int mantissa_bits(int length) {
+    return length - 1 < kMantissaBits ? length - 1 : kMantissaBits;
+}
 
 // The nearest frequency (or the next below) that kMantissaBits after the leading one can say.
 std::uint32_t coarse(std::uint32_t frequency, bool nearest) {

@@ -4,11 +4,6 @@
 namespace medcodec::blocks {
 namespace {
 
-void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
-                   std::uint8_t* tokens) {
-    generic::decode_tokens(lanes, tables, levels, 0, count, tokens);
-}
-
 constexpr Kernels kScalar = {"scalar",
                              generic::choose_block<std::int16_t>,
                              generic::tap_sums<std::int16_t>,
@@ -16,12 +11,14 @@ constexpr Kernels kScalar = {"scalar",
                              generic::even_levels,
                              generic::odd_levels,
                              generic::tokenise<std::int16_t>,
-                             decode_tokens,
+                             generic::decode_tokens,
                              generic::expand<std::int16_t>};
 
 }  // namespace
 
-const Kernels& scalar_kernels() { return kScalar; }
+const Kernels& scalar_kernels() {
+    return kScalar;
+}
 
 const Kernels& kernels(Path path) {
     const Kernels* found = nullptr;

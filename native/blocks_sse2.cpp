@@ -69,24 +69,40 @@ struct V {
 namespace medcodec::blocks {
 namespace {
 
-void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* levels, std::ptrdiff_t count,
-                   std::uint8_t* tokens) {
-    generic::decode_tokens(lanes, tables, levels, 0, count, tokens);
+void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits& raw,
+            std::int16_t* residuals, std::uint16_t* magnitudes) {
+    RawBits local = raw;
+    std::ptrdiff_t i = 0;
+    for (; i + V::kLanes <= count; i += V::kLanes) {
+        const Reg token = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(tokens + i));
+        const Reg large = _mm_and_si128(token, _mm_set1_epi8(-kDirectTokens));
+        if (_mm_movemask_epi8(_mm_cmpeq_epi8(large, V::zero())) == 0xffff)
+            put_residuals(_mm_unpacklo_epi8(token, V::zero()), magnitude_shift, residuals + i, magnitudes + i);
+        else
+            expand_few(tokens + i, V::kLanes, magnitude_shift, local, residuals + i, magnitudes + i);
+    }
+    if (i < count) expand_few(tokens + i, count - i, magnitude_shift, local, residuals + i, magnitudes + i);
+    clear_after(magnitudes, count);
+    raw = local;
 }
 
-constexpr Kernels kSse2 = {"sse2",     choose_block, tap_sums,      covariance,    even_levels,
-                           odd_levels, tokenise,     decode_tokens, generic::expand<std::int16_t>};
+constexpr Kernels kSse2 = {"sse2",   choose_block,           tap_sums, covariance, even_levels, odd_levels,
+                           tokenise, generic::decode_tokens, expand};
 
 }  // namespace
 
-const Kernels* sse2_kernels() { return &kSse2; }
+const Kernels* sse2_kernels() {
+    return &kSse2;
+}
 
 }  // namespace medcodec::blocks
 
 #else
 
 namespace medcodec::blocks {
-const Kernels* sse2_kernels() { return nullptr; }
+const Kernels* sse2_kernels() {
+    return nullptr;
+}
 }  // namespace medcodec::blocks
 
 #endif

@@ -13,15 +13,16 @@ namespace medcodec::blocks {
 namespace {
 
 constexpr int kPixels = kBlock * kBlock;
-constexpr int kFeatures = kTaps;          // differences of 15 taps to N, and of the voxel itself
+constexpr int kFeatures = kTaps;  // differences of 15 taps to N, and of the voxel itself
 constexpr int kProducts = kFeatures * (kFeatures + 1) / 2;
-constexpr int kSampleStep = 8;            // one block in so many is trained on
-constexpr int kSampleLeast = 128;         // fewer blocks than this are all trained on
+constexpr int kSampleStep = 12;    // one block in so many is trained on
+constexpr int kSampleLeast = 128;  // fewer blocks than this are all trained on
 constexpr int kRounds = 4;
-constexpr int kFeatureBits = 11;          // features are scaled to fit, so that sums of products fit int32
+constexpr int kFeatureBits = 11;  // features are scaled to fit, so that sums of products fit int32
 
 // A tap's place among the features; N is the origin and has none.
-constexpr int kFeatureTap[kFeatures - 1] = {kW, kWW, kNW, kNE, kNN, kP, kPW, kPE, kPN, kPS, kPNW, kPNE, kPSW, kPSE, kQ};
+constexpr int kFeatureTap[kFeatures - 1] = {kW,  kWW, kNW,  kNE,  kNN,  kP,   kPW, kPE,
+                                            kPN, kPS, kPNW, kPNE, kPSW, kPSE, kQ};
 
 int feature_count(int frame_class) {  // with the target, which comes last
     return frame_class == kIntra ? 6 : frame_class == kBoth ? 16 : 15;
@@ -43,7 +44,9 @@ template <class T>
 class Collector {
   public:
     Collector(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span)
-        : halve_(span > static_cast<std::uint32_t>(std::numeric_limits<T>::max())), planes_(planes), kernels_(kernels) {}
+        : halve_(span > static_cast<std::uint32_t>(std::numeric_limits<T>::max())),
+          planes_(planes),
+          kernels_(kernels) {}
 
     void add(std::int64_t s, std::int64_t f, std::int64_t y, std::int64_t x, ClassSamples& out) {
         const std::int64_t rows = std::min<std::int64_t>(kBlock, planes_.shape().height - y);
@@ -65,8 +68,8 @@ class Collector {
             const RowTaps<T> row = planes_.taps(s, f, y + j);
             const T* n = row.tap[kN] + x;
             for (int i = 0; i < count - 1; ++i)
-                subtract(row.tap[kFeatureTap[i]] + x, n, columns, wide_[i] + j * kBlock);
-            subtract(planes_.row(s, f, y + j) + x, n, columns, wide_[count - 1] + j * kBlock);
+                subtract(row.tap[kFeatureTap[i]] + x, n, columns, wide_ + i * kPixels + j * kBlock);
+            subtract(planes_.row(s, f, y + j) + x, n, columns, wide_ + (count - 1) * kPixels + j * kBlock);
         }
     }
     void subtract(const T* a, const T* b, int columns, T* out) const {
@@ -77,22 +80,21 @@ class Collector {
     // Shifts features to kFeatureBits; false if they are all zero.
     bool scale(int count) {
         T all = 0;
-        const T* wide = wide_[0];
-        for (int p = 0; p < count * kPixels; ++p) all = static_cast<T>(all | (wide[p] ^ (wide[p] < 0 ? -1 : 0)));
+        for (int p = 0; p < count * kPixels; ++p) all = static_cast<T>(all | (wide_[p] ^ (wide_[p] < 0 ? -1 : 0)));
         bool any = all != 0;
-        for (int p = 0; p < count * kPixels && !any; ++p) any = wide[p] != 0;
+        for (int p = 0; p < count * kPixels && !any; ++p) any = wide_[p] != 0;
         if (!any) return false;
         int shift = 0;
         while (all >> shift >> kFeatureBits) ++shift;
-        for (int p = 0; p < count * kPixels; ++p) features_[0][p] = static_cast<std::int16_t>(wide[p] >> shift);
+        for (int p = 0; p < count * kPixels; ++p) features_[p] = static_cast<std::int16_t>(wide_[p] >> shift);
         return true;
     }
 
     int halve_;  // 1 where differences of voxels might not fit T
     const Planes<T>& planes_;
     const Kernels& kernels_;
-    T wide_[kFeatures][kPixels];
-    std::int16_t features_[kFeatures][kPixels];
+    T wide_[kFeatures * kPixels];
+    std::int16_t features_[kFeatures * kPixels];
 };
 
 // Which blocks are sampled: scattered by a hash, and the more the fewer there are.
@@ -242,8 +244,10 @@ void quantise(const double* weights, int features, std::int32_t* out) {
     std::int64_t absolute = 0;
     out[kN] = 1 << kWeightBits;
     for (int i = 0; i < features - 1; ++i) {
-        if (!(std::fabs(weights[i]) < 7.0)) absolute = kMaxWeightSum;
-        else out[kFeatureTap[i]] = static_cast<std::int32_t>(std::floor(weights[i] * one + 0.5));
+        if (!(std::fabs(weights[i]) < 7.0))
+            absolute = kMaxWeightSum;
+        else
+            out[kFeatureTap[i]] = static_cast<std::int32_t>(std::floor(weights[i] * one + 0.5));
         out[kN] -= out[kFeatureTap[i]];
         absolute += std::abs(out[kFeatureTap[i]]);
     }
@@ -255,9 +259,9 @@ void quantise(const double* weights, int features, std::int32_t* out) {
 
 int predictor_count(std::size_t samples) {
     if (samples == 0) return 0;
-    if (samples < 24) return 1;
-    if (samples < 64) return 2;
-    return 4;
+    if (samples < 12) return 1;
+    if (samples < 32) return 2;
+    return samples < 200 ? 4 : 6;
 }
 
 }  // namespace
@@ -273,7 +277,8 @@ Predictors train(const Planes<T>& planes, const Kernels& kernels, std::uint32_t 
         if (!result.count[c]) continue;
         Groups groups(classes[c], result.count[c]);
         groups.improve();
-        for (int g = 0; g < result.count[c]; ++g) quantise(groups.weights(g), classes[c].features, result.weights[c][g]);
+        for (int g = 0; g < result.count[c]; ++g)
+            quantise(groups.weights(g), classes[c].features, result.weights[c][g]);
     }
     return result;
 }

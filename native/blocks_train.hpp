@@ -10,7 +10,9 @@ struct Predictors {
     std::int32_t weights[kFrameClasses][kMaxPredictors][kTaps] = {};
 };
 
-inline int tap_pairs(int frame_class) { return frame_class == kIntra ? kIntraPairs : kTapPairs; }
+inline int tap_pairs(int frame_class) {
+    return frame_class == kIntra ? kIntraPairs : kTapPairs;
+}
 
 // Groups sampled blocks by the predictor that suits them and solves for each group, in turns. `span` bounds the
 // differences of voxels.

@@ -8,17 +8,27 @@ namespace {
 
 constexpr std::int64_t kProbe = 1 << 16;  // voxels looked at before all are
 
-// Whether the middle of the distribution has gaps: less than 3 in 5 values occur between the 5th and 95th percentile.
-bool sparse(const std::vector<std::uint32_t>& counts, std::int64_t total) {
-    std::int64_t below = 0, used = 0, width = 0;
+// The middle of the distribution: between the 5th and the 95th percentile, without values that a quarter of
+// the voxels have (a background is no evidence).
+struct Middle {
+    std::int64_t width = 0, used = 0, voxels = 0;
+    bool gaps() const { return width > 4 && 5 * used < 3 * width; }
+    // If dense values came up so often, nearly all of them would have.
+    bool certain() const { return voxels >= 8 * used; }
+};
+
+Middle middle_of(const std::vector<std::uint32_t>& counts, std::int64_t total) {
+    Middle middle;
+    std::int64_t below = 0;
     for (std::uint32_t count : counts) {
         const bool inside = below + count > total / 20 && below < total - total / 20;
         below += count;
-        if (!inside || static_cast<std::int64_t>(count) > total / 4) continue;  // a background is no evidence
-        ++width;
-        used += count != 0;
+        if (!inside || static_cast<std::int64_t>(count) > total / 4) continue;
+        ++middle.width;
+        middle.used += count != 0;
+        middle.voxels += count;
     }
-    return width > 4 && 5 * used < 3 * width;
+    return middle;
 }
 
 }  // namespace
@@ -29,9 +39,11 @@ ValueMap ValueMap::of(const Value* voxels, std::int64_t count, std::int32_t base
     std::vector<std::uint32_t> counts(span + 1);
     const std::int64_t step = count / kProbe + 1;
     for (std::int64_t i = 0; i < count; i += step) ++counts[static_cast<std::uint32_t>(voxels[i] - base)];
-    if (!sparse(counts, (count + step - 1) / step)) return map;
+    if (!middle_of(counts, (count + step - 1) / step).gaps()) return map;
+    std::fill(counts.begin(), counts.end(), 0);
     for (std::int64_t i = 0; i < count; ++i) ++counts[static_cast<std::uint32_t>(voxels[i] - base)];
-    if (!sparse(counts, count)) return map;
+    const Middle middle = middle_of(counts, count);
+    if (!middle.gaps() || !middle.certain()) return map;
     map.ranks_.resize(65536);
     for (std::uint32_t v = 0; v <= span; ++v) {
         if (!counts[v]) continue;

@@ -7,7 +7,9 @@
 
 namespace medcodec::blocks {
 
-inline int stored_bytes(std::uint32_t span) { return span < 256 ? 1 : span < 65536 ? 2 : span < (1u << 24) ? 3 : 4; }
+inline int stored_bytes(std::uint32_t span) {
+    return span < 256 ? 1 : span < 65536 ? 2 : span < (1u << 24) ? 3 : 4;
+}
 
 // The values that occur, in order; only for 16-bit ranges.
 class ValueMap {

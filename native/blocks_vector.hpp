@@ -1,5 +1,6 @@
 // The inner loops on vectors of 16-bit lanes. Included once per instruction set, by a file that defines V;
-// everything is local to that file, so that no code for one set is linked into another.
+// everything is local to that file, so that no code for one set is linked into another. For the same reason only
+// plain functions of blocks_generic.hpp are called from here, no templates.
 //
 // Vectors may read and write past the last column: rows have kPadRight voxels of slack.
 
@@ -7,11 +8,11 @@ namespace {
 
 using medcodec::blocks::ActivityRows;
 using medcodec::blocks::BlockTask;
-using medcodec::blocks::RowTaps;
 using medcodec::blocks::kBlock;
 using medcodec::blocks::kSerialTaps;
 using medcodec::blocks::kTapPairs;
 using medcodec::blocks::kWeightBits;
+using medcodec::blocks::RowTaps;
 
 using Reg = V::Reg;
 constexpr int kRound = 1 << (kWeightBits - 1);
@@ -21,7 +22,9 @@ inline std::int32_t weight_pair(const std::int32_t* weights, int pair) {
                                      static_cast<std::uint32_t>(weights[2 * pair + 1]) << 16);
 }
 
-inline Reg magnitude(Reg r) { return V::max16(r, V::subs16(V::zero(), r)); }
+inline Reg magnitude(Reg r) {
+    return V::max16(r, V::subs16(V::zero(), r));
+}
 
 inline Reg median_edge(const RowTaps<std::int16_t>& row, std::ptrdiff_t x) {
     const Reg w = V::load(row.tap[medcodec::blocks::kW] + x);
@@ -40,7 +43,8 @@ int choose_block(const BlockTask<std::int16_t>& task, std::int16_t* residuals, s
     for (int k = 0; k <= task.predictors; ++k) cost[k] = V::zero();
     for (int k = 0; k < task.predictors; ++k)
         for (int p = 0; p < task.pairs; ++p) pairs[k][p] = weight_pair(task.weights[k], p);
-    const Reg low = V::set16(static_cast<std::int16_t>(task.low)), high = V::set16(static_cast<std::int16_t>(task.high));
+    const Reg low = V::set16(static_cast<std::int16_t>(task.low)),
+              high = V::set16(static_cast<std::int16_t>(task.high));
     for (int y = 0; y < task.row_count; ++y) {
         const RowTaps<std::int16_t>& row = task.rows[y];
         for (int h = 0; h < kBlock; h += V::kLanes) {
@@ -62,7 +66,8 @@ int choose_block(const BlockTask<std::int16_t>& task, std::int16_t* residuals, s
                         sum_even = V::add32(sum_even, V::madd(even[p], weights));
                         sum_odd = V::add32(sum_odd, V::madd(odd[p], weights));
                     }
-                    prediction = V::pack32(V::shift_right32<kWeightBits>(sum_even), V::shift_right32<kWeightBits>(sum_odd));
+                    prediction =
+                        V::pack32(V::shift_right32<kWeightBits>(sum_even), V::shift_right32<kWeightBits>(sum_odd));
                     prediction = V::min16(V::max16(prediction, low), high);
                 } else {
                     prediction = median_edge(row, x);
@@ -102,15 +107,16 @@ void tap_sums(const RowTaps<std::int16_t>& row, std::ptrdiff_t column, int colum
     }
 }
 
-void covariance(const std::int16_t (*features)[kBlock * kBlock], int count, std::int32_t* out) {
+void covariance(const std::int16_t* features, int count, std::int32_t* out) {
+    constexpr int kPixels = kBlock * kBlock;
     for (int i = 0; i < count; ++i) {
         for (int j = i; j < count; j += 4) {
             // Columns past the last one are computed and dropped.
             const std::int16_t* other[4];
-            for (int k = 0; k < 4; ++k) other[k] = features[j + k < count ? j + k : j];
+            for (int k = 0; k < 4; ++k) other[k] = features + (j + k < count ? j + k : j) * kPixels;
             Reg sum[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
-            for (int p = 0; p < kBlock * kBlock; p += V::kLanes) {
-                const Reg a = V::load(features[i] + p);
+            for (int p = 0; p < kPixels; p += V::kLanes) {
+                const Reg a = V::load(features + i * kPixels + p);
                 for (int k = 0; k < 4; ++k) sum[k] = V::add32(sum[k], V::madd(a, V::load(other[k] + p)));
             }
             for (int k = 0; k < 4 && j + k < count; ++k) *out++ = V::sum32(sum[k]);
@@ -118,9 +124,13 @@ void covariance(const std::int16_t (*features)[kBlock * kBlock], int count, std:
     }
 }
 
-inline Reg twice(Reg r) { return V::add16(r, r); }
+inline Reg twice(Reg r) {
+    return V::add16(r, r);
+}
 
-inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b) { return V::add16(V::load(a), V::load(b)); }
+inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b) {
+    return V::add16(V::load(a), V::load(b));
+}
 
 inline Reg sum_at(const std::uint16_t* a, const std::uint16_t* b, const std::uint16_t* c, const std::uint16_t* d) {
     return V::add16(sum_at(a, b), sum_at(c, d));
@@ -149,6 +159,11 @@ void odd_levels(const ActivityRows& a, std::ptrdiff_t columns, std::uint8_t* lev
     }
 }
 
+// The contexts of the next row count on zeros after the last column.
+inline void clear_after(std::uint16_t* magnitudes, std::ptrdiff_t count) {
+    for (int h = 0; h < kBlock; h += V::kLanes) V::store(magnitudes + count + h, V::zero());
+}
+
 void tokenise(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude_shift, std::uint16_t* zigzag,
               std::uint8_t* tokens, std::uint16_t* magnitudes) {
     const Reg limit = V::set16(medcodec::blocks::kMagnitudeMax), direct = V::set16(-medcodec::blocks::kDirectTokens);
@@ -160,8 +175,26 @@ void tokenise(const std::int16_t* residuals, std::ptrdiff_t count, int magnitude
         V::store_bytes(tokens + i, V::select(is_direct, z, V::token(z)));
         V::store(magnitudes + i, V::min16(V::shift_right16(magnitude(r), magnitude_shift), limit));
     }
-    // The contexts of the next row count on zeros there.
-    for (int h = 0; h < kBlock; h += V::kLanes) V::store(magnitudes + count + h, V::zero());
+    clear_after(magnitudes, count);
+}
+
+// Residuals and clipped magnitudes of kLanes zigzag values.
+inline void put_residuals(Reg zigzag, int magnitude_shift, std::int16_t* residuals, std::uint16_t* magnitudes) {
+    const Reg sign = V::sub16(V::zero(), V::bit_and(zigzag, V::set16(1)));
+    const Reg r = V::bit_xor(V::shift_right16(zigzag, 1), sign);
+    V::store(residuals, r);
+    V::store(magnitudes,
+             V::min16(V::shift_right16(magnitude(r), magnitude_shift), V::set16(medcodec::blocks::kMagnitudeMax)));
+}
+
+// The last `count` <= kLanes tokens of a run, or all of them a few at a time.
+inline void expand_few(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift,
+                       medcodec::blocks::RawBits& raw, std::int16_t* residuals, std::uint16_t* magnitudes) {
+    std::uint32_t wide[V::kLanes];
+    std::uint16_t zigzag[V::kLanes] = {};
+    medcodec::blocks::generic::zigzag_values(tokens, count, raw, wide);
+    for (std::ptrdiff_t i = 0; i < count; ++i) zigzag[i] = static_cast<std::uint16_t>(wide[i]);
+    put_residuals(V::load(zigzag), magnitude_shift, residuals, magnitudes);
 }
 
 }  // namespace

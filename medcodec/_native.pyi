@@ -1,0 +1,6 @@
+from typing import Any
+
+import numpy.typing as npt
+
+def blocks_encode(voxels: npt.NDArray[Any], *, path: str = "auto") -> bytes: ...
+def blocks_decode(data: bytes, out: npt.NDArray[Any], *, path: str = "auto") -> None: ...
