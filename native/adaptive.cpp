@@ -11,7 +11,7 @@ namespace {
 // Index: the preset's number in the stream.
 constexpr AdaptivePreset kPresets[] = {
     {2, 16, 2, 0.85f, 0, true},
-    {2, 8, 1, 0.8f, 0.97f, true},
+    {3, 8, 1, 0.8f, 0.97f, true},
 };
 
 const AdaptiveKernel* kernel_by_name(const char* name) {
