@@ -172,7 +172,8 @@ void VoxelModel::step_contexts(const Site& site, int v, int step) {
     h[10] = hash(400 + k, off >> 3, v - w, v - n, pn - n, v - p);
     h[11] = hash(410 + k, v, w, n, ww - w, nn - n);
     h[12] = hash(420 + k, v - w, v - n, v - nw, v - ne, v - p, v - e1, v - s1, v - ww, v - nn);
-    h[13] = hash(430 + k, off >> 2, (v * 16 - predictor_.prediction(4)) >> 2, (v * 16 - predictor_.prediction(2)) >> 3);
+    h[13] = hash(430 + k, off >> 2, (v * 16 - predictor_.prediction(4)) >> 2,
+                 (v * 16 - predictor_.prediction(2)) >> 3);
 }
 
 // Steps: 0 is "equal to the prediction", 1 "above it", 2 and on "equal, n - 1 levels away".

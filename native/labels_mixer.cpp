@@ -104,7 +104,8 @@ void BitModel::gather(const std::array<uint64_t, kContexts>& hashes, int kind) {
         Counter& counter = tables_[i].find(hashes[i]);
         const int x = counter.n == 0 ? 0 : logistic_.stretch16[counter.p >> 16];
         const int level = (x + 3072) / 192;
-        const size_t state = ((size_t(i) * kKinds + kind) * kStateCounts + state_count(counter.n)) * kStateLevels + level;
+        const size_t row = (size_t(i) * kKinds + kind) * kStateCounts + state_count(counter.n);
+        const size_t state = row * kStateLevels + level;
         counters_[i] = &counter;
         state_[i] = &states_[state];
         inputs_[2 * i] = x;
