@@ -35,7 +35,7 @@ public:
     Walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings)
         : coder_(coder), levels_(levels), shape_(shape), area_(shape.height * shape.width),
           model_(settings, shape.width), match_(levels, settings.table_bits),
-          runs_(shape.width, settings.levels), current_(shape.height, shape.width),
+          runs_(shape.width), current_(shape.height, shape.width),
           first_(shape.height, shape.width), second_(shape.height, shape.width) {}
 
     void run() {
