@@ -16,10 +16,8 @@ namespace {
 
 uint64_t surroundings(const uint8_t* row, const uint8_t* above) {
     uint64_t a = 0, b = 0;
-    for (int i = 0; i < 8; ++i) {
-        a |= uint64_t{row[i - 8]} << (8 * i);
-        b |= uint64_t{above[i - 3]} << (8 * i);
-    }
+    for (int i = 0; i < 5; ++i) a = a << 8 | row[i - 5];
+    for (int i = 0; i < 6; ++i) b = b << 8 | above[i - 3];
     const uint64_t h = (a * 0x9E3779B97F4A7C15ull) ^ ((b + 1) * 0xC2B2AE3D27D4EB4Full);
     return (h ^ (h >> 31)) * 0x165667B19E3779F9ull;
 }
@@ -37,7 +35,7 @@ public:
     Walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings)
         : coder_(coder), levels_(levels), shape_(shape), area_(shape.height * shape.width),
           model_(settings, shape.width), match_(levels, settings.table_bits),
-          runs_(shape.width, settings.levels), current_(shape.height, shape.width),
+          runs_(shape.width), current_(shape.height, shape.width),
           first_(shape.height, shape.width), second_(shape.height, shape.width) {}
 
     void run() {
@@ -219,6 +217,7 @@ void decode(const uint8_t* data, size_t size, const Shape& shape, uint8_t* level
     data += kHeaderBytes;
     size -= kHeaderBytes;
     if (settings.stored) return unpack(data, size, shape.voxels(), settings, levels);
+    if (shape.voxels() == 0) throw StreamError("label stream: there are no voxels to decode");
     Decoder coder(data, size);
     Walk<Decoder>(coder, levels, shape, settings).run();
     coder.finish();

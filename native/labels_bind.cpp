@@ -4,6 +4,7 @@
 #include <nanobind/stl/array.h>
 
 #include <array>
+#include <cstdint>
 #include <algorithm>
 #include <memory>
 
@@ -18,6 +19,17 @@ namespace {
 using Levels = nb::ndarray<const uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using Decoded = nb::ndarray<nb::numpy, uint8_t, nb::ndim<4>>;
 
+// At least 1, so that there is something to own.
+size_t checked_voxels(const std::array<size_t, 4>& dims) {
+    size_t voxels = 1;
+    for (size_t dim : dims) {
+        if (dim != 0 && voxels > SIZE_MAX / 2 / dim)
+            throw labels::StreamError("label stream: the shape is too large");
+        voxels *= dim;
+    }
+    return std::max<size_t>(voxels, 1);
+}
+
 nb::bytes encode(const Levels& levels) {
     const labels::Shape shape{levels.shape(0), levels.shape(1), levels.shape(2), levels.shape(3)};
     std::vector<uint8_t> out;
@@ -30,7 +42,7 @@ nb::bytes encode(const Levels& levels) {
 
 Decoded decode(nb::bytes data, const std::array<size_t, 4>& dims) {
     const labels::Shape shape{dims[0], dims[1], dims[2], dims[3]};
-    std::unique_ptr<uint8_t[]> levels(new uint8_t[std::max<size_t>(shape.voxels(), 1)]);
+    auto levels = std::make_unique<uint8_t[]>(checked_voxels(dims));
     {
         nb::gil_scoped_release release;
         labels::decode(static_cast<const uint8_t*>(data.data()), data.size(), shape, levels.get());

@@ -41,7 +41,7 @@ private:
     size_t backwards(size_t index) const {
         size_t n = 0;
         while (n < 32 && n < at_ && levels_[at_ - 1 - n] == levels_[index - 1 - n]) ++n;
-        return n < 8 ? 0 : n;
+        return n < 5 ? 0 : n;
     }
 
     const uint8_t* levels_;

@@ -11,7 +11,7 @@ constexpr int kFirstRate = 64 * 256;
 constexpr int kLastRate = 12 * 256;
 constexpr int kRefineRate = 6;
 
-int clamp_stretch(int x) { return std::clamp(x, -kStretchLimit, kStretchLimit); }
+int clamp_stretch(int64_t x) { return static_cast<int>(std::clamp<int64_t>(x, -kStretchLimit, kStretchLimit)); }
 
 constexpr std::array<int32_t, 1024> reciprocals() {
     std::array<int32_t, 1024> table{};
@@ -79,7 +79,7 @@ BitModel::BitModel(int table_bits)
       refine_b_((size_t{1} << kRefineBits) * kRefineLevels) {
     for (auto* sets : {&weights_a_, &weights_b_})
         for (auto& weights : *sets) {
-            weights.w.fill(65536 * 7 / 100);
+            weights.w.fill(65536 * 6 / 100);
             weights.rate = kFirstRate;
         }
     for (size_t i = 0; i < states_.size(); ++i) {
@@ -104,7 +104,8 @@ void BitModel::gather(const std::array<uint64_t, kContexts>& hashes, int kind) {
         Counter& counter = tables_[i].find(hashes[i]);
         const int x = counter.n == 0 ? 0 : logistic_.stretch16[counter.p >> 16];
         const int level = (x + 3072) / 192;
-        const size_t state = ((size_t(i) * kKinds + kind) * kStateCounts + state_count(counter.n)) * kStateLevels + level;
+        const size_t row = (size_t(i) * kKinds + kind) * kStateCounts + state_count(counter.n);
+        const size_t state = row * kStateLevels + level;
         counters_[i] = &counter;
         state_[i] = &states_[state];
         inputs_[2 * i] = x;
@@ -113,10 +114,10 @@ void BitModel::gather(const std::array<uint64_t, kContexts>& hashes, int kind) {
     inputs_[2 * kContexts] = 256;
 }
 
-uint32_t BitModel::refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at, int& right) const {
+uint32_t BitModel::refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at) {
     const int position = x + 3072;
     const int level = position / 192;
-    right = position - level * 192;
+    const int right = position - level * 192;
     const size_t base = context * kRefineLevels + level;
     at = right < 96 ? base : base + 1;
     const uint64_t p = uint64_t(table[base]) * (192 - right) + uint64_t(table[base + 1]) * right;
@@ -132,15 +133,14 @@ uint32_t BitModel::predict(const std::array<uint64_t, kContexts>& hashes, const 
         dot_a += int64_t{inputs_[i]} * used_a_->w[i];
         dot_b += int64_t{inputs_[i]} * used_b_->w[i];
     }
-    const int x_a = clamp_stretch(static_cast<int>(dot_a >> 16));
-    const int x_b = clamp_stretch(static_cast<int>(dot_b >> 16));
+    const int x_a = clamp_stretch(dot_a >> 16);
+    const int x_b = clamp_stretch(dot_b >> 16);
     mixed_a_ = logistic_.squash(x_a);
     mixed_b_ = logistic_.squash(x_b);
     const int x = (x_a + x_b) >> 1;
-    int right;
     const uint32_t mixed = logistic_.squash(x);
-    const uint32_t p_a = refined(refine_a_, selection.refine_a, x, at_a_, right);
-    const uint32_t p_b = refined(refine_b_, selection.refine_b & ((1u << kRefineBits) - 1), x, at_b_, right);
+    const uint32_t p_a = refined(refine_a_, selection.refine_a, x, at_a_);
+    const uint32_t p_b = refined(refine_b_, selection.refine_b & ((1u << kRefineBits) - 1), x, at_b_);
     const uint32_t p = (mixed + p_a + 2 * p_b) >> 2;
     return std::clamp<uint32_t>(p, 1, (1u << 22) - 2);
 }

@@ -8,7 +8,7 @@
 namespace labels {
 
 constexpr int kStretchLimit = 3071;  // 12 nats in steps of 1/256
-constexpr int kContexts = 12;
+constexpr int kContexts = 14;
 
 // Logistic function and its inverse: log-odds in 1/256 nat, probabilities of 22 and 16 bits.
 struct Logistic {
@@ -90,7 +90,7 @@ private:
     void gather(const std::array<uint64_t, kContexts>& hashes, int kind);
     void learn(Weights& weights, int32_t error);
     static void init_refinement(std::vector<uint32_t>& table);
-    uint32_t refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at, int& right) const;
+    static uint32_t refined(const std::vector<uint32_t>& table, size_t context, int x, size_t& at);
 
     const Logistic& logistic_ = logistic();
     std::vector<CounterTable> tables_;

@@ -23,6 +23,7 @@ public:
 private:
     static constexpr int kVoters = 10;
     void rank(const Site& site, int excluded);
+    static uint32_t changes(const Site& site);
     void masks(const Site& site, uint8_t candidate);
     void candidate_hashes(const Site& site, int rank);
     void tree_hashes(const Site& site, uint32_t node);

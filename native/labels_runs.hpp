@@ -14,7 +14,7 @@ class RunModel {
 public:
     static constexpr size_t kLongest = 64;
 
-    RunModel(size_t width, int levels) : run_(width + 1), uniform_(width), flags_(kFlags), levels_(levels) {}
+    explicit RunModel(size_t width) : run_(width + 1), uniform_(width), flags_(kFlags) {}
 
     // Finds for each column of a row how many voxels from there have uniform surroundings.
     void find(const PaddedFrame& current, const PaddedFrame& first, const PaddedFrame& second, int references,
@@ -79,7 +79,6 @@ private:
     std::vector<Counter> flags_;
     std::array<Counter, 7 * 128> places_{};
     const uint8_t* labels_ = nullptr;
-    int levels_;
     int broke_ = 0;
     uint32_t breaks_ = 0;
 };

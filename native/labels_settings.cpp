@@ -65,7 +65,7 @@ int fitting_table(const uint8_t* levels, const Shape& shape) {
     size_t active = 0;
     for (size_t i = shape.width; i < voxels; ++i)
         active += levels[i] != levels[i - 1] || levels[i] != levels[i - shape.width];
-    return std::clamp(log2_floor(active + 1), kSmallestTable, std::min(largest_table(voxels), 19));
+    return std::clamp(log2_floor(active + 1), kSmallestTable, largest_table(voxels));
 }
 
 std::vector<uint8_t> pack(const uint8_t* levels, size_t voxels, int bits) {

@@ -10,7 +10,7 @@ namespace labels {
 
 constexpr size_t kHeaderBytes = 3;
 constexpr int kSmallestTable = 10;
-constexpr int kLargestTable = 20;
+constexpr int kLargestTable = 17;
 
 struct Settings {
     int levels;      // 1..256

@@ -116,7 +116,14 @@ def test_real_segmentations_are_half_of_xz(data_dir: Path) -> None:
         assert 2 * code(levels) < len(lzma.compress(levels.tobytes(), preset=9 | lzma.PRESET_EXTREME))
 
 
-GOLDEN = {}
+GOLDEN = {
+    "organs": "1a39279d16b1a3dafa8ab6d96a1b70da250127092dff9d8e2fe683f3bc507415",
+    "four-dimensional": "5ff85880f4f190bced75810b180b9695dd1a3caf53c11a5fc5c51a7e94c7d173",
+    "two levels of noise": "b4e02944b1db865123befb0fa1a001195b2165c8434c9292a12097986b231763",
+    "eight noisy levels": "138544080fe8415bdcba512734e9dbfef56681b68c06dc15b7e561a464ac9511",
+    "many noisy levels": "3142724c8fe50ac24f2123abf8618384a37d557492a55ee06b92a80231208223",
+    "nine random levels": "7dfdf876791956f2c4274697d37d4fe29a017ac4db655eeb1bd40712b83f3f9b",
+}
 
 
 @pytest.mark.parametrize("name", GOLDEN)
