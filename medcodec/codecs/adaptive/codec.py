@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from medcodec.codecs.adaptive import streams
+from medcodec.codecs.adaptive.boxes import Shape, preferred_box
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
 from medcodec.errors import FormatError, OptionError
 
@@ -47,6 +48,15 @@ class AdaptiveCodec(Codec):
         if not 0 <= self.max_error < np.inf:
             msg = f"max_error {self.max_error!r} must be zero or more"
             raise OptionError(msg)
+
+    def draft(self) -> AdaptiveCodec:
+        """Return a quicker codec that ranks layouts like this one."""
+        return replace(self, effort="fastest")
+
+    def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
+        """Return the shape of boxes of which one decodes quickly and little is lost between them."""
+        del dtype
+        return preferred_box(shape, tiled=self.effort in ("default", "max"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

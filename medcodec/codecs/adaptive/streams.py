@@ -47,7 +47,9 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     levels = mapping.to_levels(voxels)
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
-    coded = min((_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len)
+    coded = min(
+        (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
+    )
     if len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
         packed = lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
         coded = min(coded, bytes([_LZMA]) + packed, key=len)
