@@ -6,6 +6,7 @@ Run as ``python -m benchmarks.lossless VOLUMES... --csv results.csv``; see ``ben
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ import benchmarks.general_rivals
 import benchmarks.integer_rivals
 import benchmarks.medcodec_entries
 import benchmarks.video_rivals  # noqa: F401 - these modules fill the registry
+from benchmarks.environment import preamble
 from benchmarks.measure import cpu_time, measure_apart
 from benchmarks.options import add_common_options, choose
 from benchmarks.rivals import RIVALS, AnyArray, Job, Rival
@@ -91,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for source in sources
     }
     rows = run_resumable(tasks, options.csv, Row, jobs=options.jobs, redo=options.redo)
-    report = lossless_report(rows)
+    command = "python -m benchmarks.lossless"
+    given = sys.argv[1:] if arguments is None else arguments
+    report = f"{preamble(command, given, volumes=len(sources))}\n\n{lossless_report(rows)}"
     if options.markdown:
         options.markdown.write_text(report)
     print(report)

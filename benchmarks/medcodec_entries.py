@@ -41,6 +41,6 @@ for _effort in EFFORTS:
             partial(encode_file, effort=_effort),
             decode_file,
             takes="file",
-            needs=("medcodec",),
+            needs=("medcodec.codecs.adaptive",),
         )
     )

@@ -6,6 +6,7 @@ Run as ``python -m benchmarks.near_lossless VOLUMES... --csv results.csv``; see 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.environment import preamble
 from benchmarks.measure import cpu_time, measure_apart
 from benchmarks.near_rivals import NEAR_RIVALS, NearRival
 from benchmarks.near_tables import near_report
@@ -95,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for max_error in options.max_errors
     }
     rows = run_resumable(tasks, options.csv, NearRow, jobs=options.jobs, redo=options.redo)
-    report = near_report(rows)
+    command = "python -m benchmarks.near_lossless"
+    given = sys.argv[1:] if arguments is None else arguments
+    report = f"{preamble(command, given, volumes=len(sources))}\n\n{near_report(rows)}"
     if options.markdown:
         options.markdown.write_text(report)
     print(report)

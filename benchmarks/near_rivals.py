@@ -123,7 +123,7 @@ NEAR_RIVALS = [
             f"medcodec-{effort}",
             partial(_encode_medcodec, effort=effort),
             _decode_medcodec,
-            ("medcodec",),
+            ("medcodec.codecs.adaptive",),
             takes="file",
         )
         for effort in EFFORTS

@@ -16,7 +16,7 @@ PIXEL_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 # Weighted bi-prediction drifts with 4:0:0 in x265 (weightb), so it stays off.
 PARAMETERS = "lossless=1:weightb=0:keyint=-1:pools=none:frame-threads=1:log-level=none"
 
-LARGEST_BLOCK = 64
+ONE_BLOCK = (64, 64)
 
 
 def _encode_x265(job: Job, *, preset: str) -> Streams:
@@ -27,9 +27,9 @@ def _encode_x265(job: Job, *, preset: str) -> Streams:
     codec.width, codec.height = columns, rows
     codec.pix_fmt = _pixel_format(job.bits)
     codec.time_base, codec.framerate = Fraction(1, 25), Fraction(25)
-    # A picture of one single 64x64 block comes back wrong in a few voxels at its edge, and differently in
-    # every run; smaller blocks are exact, and cost less than 0.1 %.
-    blocks = ":ctu=32" if max(rows, columns) <= LARGEST_BLOCK else ""
+    # A picture of one single block comes back wrong in a few voxels at its edge, and differently in every
+    # run (x265 4.2); smaller blocks are exact, and cost less than 0.1 %.
+    blocks = ":ctu=32" if (rows, columns) == ONE_BLOCK else ""
     codec.options = {"preset": preset, "x265-params": PARAMETERS + blocks}
     packets = []
     for index, frame in enumerate(job.stack):

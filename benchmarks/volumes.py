@@ -156,7 +156,8 @@ def _common_step(stack: AnyArray) -> float | None:
         scaled = stack.astype(np.float64) / step
         if np.abs(scaled).max() >= 2**24:
             continue
-        restored = (np.round(scaled) * step).astype(stack.dtype)
+        # Through integers, so that a negative zero is not taken for one.
+        restored = (np.round(scaled).astype(np.int64) * step).astype(stack.dtype)
         if restored.tobytes() == stack.tobytes():
             return step
     return None
