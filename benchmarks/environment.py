@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +14,7 @@ PACKAGES = ("medcodec", "imagecodecs", "tomoz", "av", "pyjpegls", "zstandard", "
 
 def preamble(command: str, arguments: Sequence[str], *, volumes: int) -> str:
     """Return two lines for the top of a report: the command without folders, and what it ran with."""
-    shown = " ".join([command, *(_without_folders(argument) for argument in arguments)])
+    shown = f"{command} {shlex.join(_without_folders(argument) for argument in arguments)}"
     versions = ", ".join(f"{package} {found}" for package in PACKAGES if (found := _version(package)))
     return (
         f"Command (volumes without their folders): `{shown}`; {volumes} volumes.\n\n"
