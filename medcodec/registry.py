@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from medcodec.errors import OptionError
+from medcodec.errors import MissingDependencyError, OptionError
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class Registry(Generic[T]):
         self._kind = kind
         self._group = entry_point_group
         self._members: dict[str, T] = {}
+        self._lazy: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that adds its argument under ``name``."""
@@ -36,10 +38,14 @@ class Registry(Generic[T]):
 
         return add
 
+    def register_lazy(self, name: str, target: str) -> None:
+        """Add a member that is imported on first use; ``target`` is ``"module:attribute"``."""
+        self._lazy[name] = target
+
     def names(self) -> list[str]:
         """Return all known names, sorted."""
         found = {entry.name for entry in self._entry_points()}
-        return sorted(found | set(self._members))
+        return sorted(found | set(self._members) | set(self._lazy))
 
     def get(self, name: str) -> T:
         """Return the member called ``name``.
@@ -48,15 +54,28 @@ class Registry(Generic[T]):
         ------
         OptionError
             If there is no such member; the text lists the names that exist.
+        MissingDependencyError
+            If it needs a package that is not installed.
         """
         if name not in self._members:
-            for entry in self._entry_points():
-                if entry.name == name:
-                    self._members.setdefault(name, entry.load())
+            try:
+                self._import(name)
+            except ImportError as error:
+                msg = f"{self._kind} {name!r} cannot be imported ({error}); install what it needs"
+                raise MissingDependencyError(msg) from error
         if name not in self._members:
             msg = f"unknown {self._kind} {name!r}; known: {', '.join(self.names()) or 'none'}"
             raise OptionError(msg)
         return self._members[name]
 
-    def _entry_points(self) -> list[object]:
+    def _import(self, name: str) -> None:
+        if name in self._lazy:
+            module, _, attribute = self._lazy[name].partition(":")
+            self._members[name] = getattr(import_module(module), attribute)
+            return
+        for entry in self._entry_points():
+            if entry.name == name:
+                self._members.setdefault(name, entry.load())
+
+    def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self._group)) if self._group else []

@@ -2,4 +2,7 @@
 #pragma once
 #include <nanobind/nanobind.h>
 
+void bind_adaptive(nanobind::module_& m);
 void bind_blocks(nanobind::module_& m);
+void bind_floats(nanobind::module_& m);
+void bind_labels(nanobind::module_& m);

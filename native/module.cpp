@@ -2,5 +2,8 @@
 #include "bindings.hpp"
 
 NB_MODULE(_native, m) {
+    bind_adaptive(m);
     bind_blocks(m);
+    bind_floats(m);
+    bind_labels(m);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 AnyArray = npt.NDArray[Any]
+_BOX_VOXELS = 2_500_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,34 @@ class Codec(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    model_sha256: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether decoding gives back exactly what was encoded, with these settings."""
+        return self.capabilities.lossless and not getattr(self, "max_error", 0)
+
+    def draft(self) -> Codec:
+        """Return a quicker codec whose sizes rank the axes of a volume as this one's do; or itself."""
+        return self
+
+    def preferred_box(
+        self, shape: tuple[int, int, int, int], dtype: np.dtype[Any]
+    ) -> tuple[int, int, int, int]:
+        """Return the shape of the boxes in which a frame array of ``shape`` is best coded.
+
+        A box should be small enough that reading one slice is quick, and large enough that little is lost
+        between boxes. By default it has about 2.5 million voxels: whole frames, of as many sequences as
+        frames where there are both.
+        """
+        del dtype
+        sequences, frames, height, width = (max(1, size) for size in shape)
+        budget = max(1, _BOX_VOXELS // (height * width))
+        if sequences * frames * 2 <= budget * 3:
+            return sequences, frames, _even(height, max(1, _BOX_VOXELS // width)), width
+        depth = _even(sequences, max(budget // frames, math.isqrt(budget)))
+        length = _even(frames, max(1, budget // depth))
+        return depth, length, _even(height, max(1, _BOX_VOXELS // width)), width
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -83,3 +113,8 @@ class Codec(ABC):
         FormatError, IntegrityError
             If ``data`` is not a valid coded group of that shape; never reads out of bounds or loops.
         """
+
+
+def _even(size: int, most: int) -> int:
+    """Return the length of parts of at most ``most`` that divide ``size`` most evenly."""
+    return -(-size // -(-size // most))

@@ -1,0 +1,1 @@
+"""The .medc file: header, groups, checksums, atomic writing, lazy reading. See docs/format.md."""

@@ -1,0 +1,181 @@
+"""``medcodec compress``: scans to .medc files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from medcodec.cli.command import DONE, Command, not_negative
+from medcodec.cli.console import Console, human_bytes, ratio
+from medcodec.cli.patterns import SUFFIX, expand
+from medcodec.cli.streams import spooled, to_stdout
+from medcodec.errors import OptionError
+
+if TYPE_CHECKING:
+    from medcodec.api import Compressed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compress(Command):
+    """Compress scans: NIfTI, Analyze, NRRD, MetaImage, MGH, NumPy and DICOM, exactly unless asked otherwise.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders or patterns; "-" for standard input. The last may be the .medc file to write.
+    output
+        The .medc file; a folder for several scans; "-" for standard output.
+    codec, effort, max_error, axis, group, tile
+        As in `medcodec.compress`.
+    no_verify
+        Do not decode and compare.
+    force
+        Replace files that exist.
+    """
+
+    name: ClassVar[str] = "compress"
+    summary: ClassVar[str] = "compress scans into .medc files"
+    examples: ClassVar[str] = """\
+  medcodec compress scan.nii.gz                      write scan.medc, lossless
+  medcodec compress scan.nii.gz -o small.medc --effort max
+  medcodec compress ct.nii.gz --max-error 2          no voxel off by more than 2 stored units
+  medcodec compress ct.nii.gz --max-error 0.5HU      the same bound in scaled units
+  medcodec compress dicom_series/ -o series.medc     one DICOM series
+  medcodec compress study/ -o packed/                every scan of a folder; run again to go on
+  medcodec compress "study/*.nii.gz" -o packed/      a pattern
+  medcodec compress - -o - < scan.nii > scan.medc    in a pipe"""
+
+    inputs: list[str]
+    output: str | None = None
+    codec: str = "adaptive"
+    effort: str | None = None
+    max_error: str | None = None
+    axis: str = "auto"
+    group: int | None = None
+    tile: int | None = None
+    no_verify: bool = False
+    force: bool = False
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare this command's own arguments."""
+        add = parser.add_argument
+        add("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns; - for standard input")
+        add("-o", "--output", help="the .medc file; a folder for several scans; - for standard output")
+        add("--codec", default="adaptive", metavar="NAME", help="name of the codec (default: adaptive)")
+        add("-e", "--effort", metavar="LEVEL", help="fastest, fast, default or max for the adaptive codec")
+        add(
+            "--max-error",
+            metavar="N",
+            help="greatest error of a voxel: stored units (2), or with a unit (0.5HU)",
+        )
+        add(
+            "--axis",
+            default="auto",
+            metavar="AXIS",
+            help="axis that frames follow: i, j, k, t or auto (default)",
+        )
+        add(
+            "--group",
+            type=not_negative,
+            metavar="N",
+            help="frames in a group, 0 for all (default: the codec's choice)",
+        )
+        add("--tile", type=not_negative, metavar="N", help="height and width of a group, 0 for whole frames")
+        add(
+            "--no-verify", action="store_true", help="do not decode and compare before the file gets its name"
+        )
+        add("-f", "--force", action="store_true", help="replace files that exist")
+
+    @property
+    def console(self) -> Console:
+        """Where to write; standard output may be taken by the data."""
+        return Console(quiet=self.quiet, verbose=self.verbose, results_to_stderr=self.to_stdout)
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the data goes to standard output."""
+        return self.output == "-" or (self.output is None and self.inputs == ["-"])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of `medcodec.compress`."""
+        return {
+            "codec": self.codec,
+            "effort": self.effort,
+            "max_error": self.max_error,
+            "axis": self.axis,
+            "group_frames": self.group,
+            "tile": self.tile,
+            "threads": self.threads,
+            "verify": not self.no_verify,
+            "overwrite": self.force,
+        }
+
+    def run(self) -> int:
+        """Compress one scan, or all that are named."""
+        inputs, output = self._split_inputs()
+        if "-" in inputs and len(inputs) > 1:
+            msg = "standard input takes one scan at a time"
+            raise OptionError(msg)
+        single = len(inputs) == 1 and (inputs[0] == "-" or not Path(inputs[0]).is_dir())
+        if single and not (output and _is_folder(output)):
+            return self._compress_one(inputs[0], output)
+        if len(inputs) == 1 and output and output.endswith(SUFFIX) and not Path(output).is_dir():
+            return self._compress_one(inputs[0], output)
+        return self._compress_many(inputs, output)
+
+    def _split_inputs(self) -> tuple[list[str], str | None]:
+        inputs = list(self.inputs)
+        output = self.output
+        if output is None and len(inputs) == 2 and inputs[1].endswith(SUFFIX):
+            output = inputs.pop()
+        return [name for pattern in inputs for name in expand(pattern)], output
+
+    def _compress_one(self, name: str, output: str | None) -> int:
+        from medcodec.api import compress  # noqa: PLC0415 (slow to import)
+        from medcodec.volume import read_bytes  # noqa: PLC0415
+
+        source: Any = name
+        size = None
+        if name == "-":
+            data = sys.stdin.buffer.read()
+            size, source = len(data), read_bytes(data)
+        with self.console.progress(name) as progress:
+            if not self.to_stdout:
+                done = compress(source, output, progress=progress, **self.options)
+            else:
+                with spooled() as file:
+                    done = compress(source, file, progress=progress, **self.options)
+                    to_stdout(file)
+        self.console.result(summary_line(name, done, done.source_bytes or size))
+        return DONE
+
+    def _compress_many(self, inputs: list[str], output: str | None) -> int:
+        from medcodec.cli.batch import compress_all  # noqa: PLC0415 (slow to import)
+
+        if self.to_stdout or (output is None and any(Path(name).is_dir() for name in inputs)):
+            msg = "name a folder for the results of several scans: -o FOLDER"
+            raise OptionError(msg)
+        folder = None if output is None else Path(output)
+        return compress_all(inputs, folder, options=self.options, console=self.console)
+
+
+def _is_folder(output: str) -> bool:
+    return output != "-" and (output.endswith(("/", "\\")) or Path(output).is_dir())
+
+
+def summary_line(name: str, done: Compressed, source_bytes: int | None) -> str:
+    """Return the line that ends the compression of a scan: sizes and ratios."""
+    where = done.destination or "standard output"
+    kept = "lossy" if done.max_error is None else f"no voxel off by more than {done.max_error} stored units"
+    kept = "lossless" if done.max_error == 0 else kept
+    text = f"{name} -> {where}: {kept}, {human_bytes(done.voxel_bytes)} of voxels"
+    text += f" to {human_bytes(done.file_bytes)}"
+    text += f", {ratio(done.voxel_bytes, done.file_bytes)} smaller, {done.bits_per_voxel:.3f} bits per voxel"
+    if source_bytes is not None:
+        text += f"; {ratio(source_bytes, done.file_bytes)} against the input of {human_bytes(source_bytes)}"
+    return text + f" ({done.seconds:.1f} s)"

@@ -1,0 +1,18 @@
+"""Label maps, masks and images of few levels: context mixing over binary decisions, in the native kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medcodec import _native
+from medcodec.codecs.adaptive.mapping_levels import Levels
+
+
+def encode_labels(levels: Levels) -> bytes:
+    """Return coded levels below 256, shape ``(sequences, frames, height, width)``."""
+    return _native.labels_encode(np.ascontiguousarray(levels, np.uint8))
+
+
+def decode_labels(data: bytes, shape: tuple[int, int, int, int]) -> Levels:
+    """Return the levels that `encode_labels` coded; raise `FormatError` if ``data`` is no such coding."""
+    return _native.labels_decode(data, shape).astype(np.int32)

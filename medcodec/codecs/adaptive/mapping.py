@@ -1,0 +1,161 @@
+"""Value mapping: voxels of any dtype as small integers for the predictor, and back bit by bit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.adaptive.mapping_bytes import ByteReader
+from medcodec.codecs.adaptive.mapping_fit import fit_lattice
+from medcodec.codecs.adaptive.mapping_forms import (
+    Palette,
+    Plain,
+    common_zeros,
+    ordered_bits,
+    read_form,
+)
+from medcodec.codecs.adaptive.mapping_lattice import EXACT_SUM, Lattice, read_lattice
+from medcodec.codecs.adaptive.mapping_levels import (
+    Levels,
+    Ranks,
+    Stride,
+    fit_levels,
+    read_levels,
+)
+from medcodec.codecs.base import AnyArray
+from medcodec.errors import FormatError
+
+_REPEATS = 8
+_DISTINCT_LIMIT = 4096
+_SPARSE = 4
+_FREQUENT = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """Voxels to levels and back: first to integers by ``form``, then to dense levels.
+
+    Levels are int32 from 0 to ``level_count - 1``, and ``level_count`` is at most 2**24.
+    """
+
+    form: Plain
+    levels: Stride | Ranks
+
+    @property
+    def kind(self) -> str:
+        """What the mapping does, for people."""
+        packing = "ranks" if isinstance(self.levels, Ranks) else "offset"
+        if isinstance(self.levels, Stride) and self.levels.step > 1:
+            packing = "stride"
+        name = {Plain: "integers", Palette: "palette", Lattice: "scaled"}[type(self.form)]
+        if self.slopes is not None and len(self.slopes) > 1:
+            name = "scaled per frame"
+        return f"{name}, {packing}"
+
+    @property
+    def level_count(self) -> int:
+        """Number of levels; each is below it."""
+        return self.levels.count
+
+    @property
+    def slopes(self) -> npt.NDArray[np.float64] | None:
+        """Value of one integer step of scaled floats: one, or one per frame; None for other kinds.
+
+        Frames with slopes of their own need no care in prediction: least squares adapts to them.
+        """
+        if not isinstance(self.form, Lattice):
+            return None
+        return self.form.slopes if self.form.variant == EXACT_SUM else 1 / self.form.slopes
+
+    def to_levels(self, voxels: AnyArray) -> Levels:
+        """Return the levels of the voxels that the mapping was fitted to, in the same shape."""
+        return self.levels.to_levels(self.form.to_integers(voxels))
+
+    def to_voxels(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
+        """Return the voxels of ``levels``, shape ``(sequences, frames, height, width)``.
+
+        Raises
+        ------
+        FormatError
+            If a level is out of range.
+        """
+        if levels.size and (int(levels.min()) < 0 or int(levels.max()) >= self.level_count):
+            msg = f"value mapping: a level lies outside 0..{self.level_count - 1}"
+            raise FormatError(msg)
+        integers = self.levels.to_integers(levels, self.form.integer_dtype(dtype))
+        return self.form.to_voxels(integers, dtype)
+
+    def to_bytes(self) -> bytes:
+        """Return the coded mapping."""
+        return bytes([self.form.code]) + self.form.to_bytes() + self.levels.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, dtype: np.dtype[Any], shape: tuple[int, int, int, int]) -> Mapping:
+        """Read `to_bytes`'s result for a group of this dtype and shape.
+
+        Raises
+        ------
+        FormatError
+            If ``data`` is malformed or does not fit; memory stays within what the shape asks for.
+        """
+        reader = ByteReader(data)
+        code = reader.take(1)[0]
+        form: Plain | None
+        if code == Lattice.code and dtype.kind == "f":
+            form = read_lattice(reader, math.prod(shape), shape[0] * shape[1])
+        else:
+            form = read_form(reader, code, dtype, shape)
+        if form is None:
+            msg = f"value mapping: form {code} is malformed or does not fit {dtype} voxels"
+            raise FormatError(msg)
+        levels = read_levels(reader, *form.integer_range(dtype))
+        reader.finish()
+        return cls(form, levels)
+
+
+def fit_mapping(voxels: AnyArray) -> Mapping | None:
+    """Choose how to turn voxels into levels; the result gives every voxel back bit by bit.
+
+    Parameters
+    ----------
+    voxels
+        Shape ``(sequences, frames, height, width)``, any real integer or float dtype in native byte order.
+
+    Returns
+    -------
+    Mapping or None
+        None for true floats and for integers that span 2**24 steps or more: `encode_floats` is for those.
+    """
+    if voxels.size == 0:
+        return None
+    if voxels.dtype.kind in "iu":
+        levels = fit_levels(voxels)
+        return Mapping(Plain(), levels) if levels else _fit_palette(voxels)
+    lattice = fit_lattice(voxels)
+    if lattice is not None:
+        levels = fit_levels(lattice.to_integers(voxels))
+        return Mapping(lattice, levels) if levels else None
+    return _fit_palette(voxels)
+
+
+def _fit_palette(voxels: AnyArray) -> Mapping | None:
+    """Take ranks of distinct values if most voxels repeat and the values leave gaps in their format.
+
+    Very frequent values prove nothing; without gaps (float16), ranks would only bend the scale, and the
+    ranks of many irregular values predict badly (`encode_floats` has a table of its own).
+    """
+    bits = ordered_bits(voxels).reshape(-1)
+    if len(np.unique(bits[:: max(1, bits.size >> 16)])) > _DISTINCT_LIMIT:
+        return None
+    distinct, number = np.unique(bits, return_counts=True)
+    rare = number * _FREQUENT <= bits.size
+    if len(distinct) > _DISTINCT_LIMIT or np.count_nonzero(rare) * _REPEATS > number[rare].sum():
+        return None
+    span = int(distinct[-1] - distinct[0]) >> common_zeros(voxels)
+    if len(distinct) * _SPARSE > span > _FREQUENT:
+        return None
+    return Mapping(Palette(distinct.astype(np.uint64), voxels.dtype.itemsize), Stride(0, 1, len(distinct)))

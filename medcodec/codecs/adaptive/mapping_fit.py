@@ -1,0 +1,285 @@
+"""Finding the lattice on which float voxels lie; whatever is found is proven on every voxel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros
+from medcodec.codecs.adaptive.mapping_lattice import (
+    EXACT_SUM,
+    QUOTIENT,
+    Lattice,
+)
+from medcodec.codecs.base import AnyArray
+
+Doubles = npt.NDArray[np.float64]
+
+_SPAN = {8: 1 << 20, 4: 1 << 17}
+_DYADIC_SPAN = 1 << 20
+_SUBSAMPLE = 2048
+_DIVISORS = 48
+_EXCEPTION_SHARE = 256
+_SPECIAL_SHARE = 4096
+_FAR, _DUST = 1e4, 2.0**-40
+_SLACK = 8
+
+
+def fit_lattice(voxels: AnyArray) -> Lattice | None:
+    """Return the lattice of float ``voxels``, shape ``(sequences, frames, height, width)``, or None."""
+    frames = voxels.reshape(-1, *voxels.shape[-2:])
+    with np.errstate(all="ignore"):
+        probe = max((_distinct(frames[n]) for n in _probes(len(frames))), key=len)
+        lattice = _fit_values(probe)
+        if lattice is None:
+            return None
+        return _prove(voxels, lattice) or _fit_group(voxels) or _fit_frames(voxels)
+
+
+def _fit_group(voxels: AnyArray) -> Lattice | None:
+    lattice = _fit_values(_distinct(voxels))
+    return _prove(voxels, lattice) if lattice else None
+
+
+def _fit_frames(voxels: AnyArray) -> Lattice | None:
+    """Fit each frame by itself: PET and rescaled series have a slope per slice."""
+    slopes, distinct_count = [], 0
+    frames = voxels.reshape(-1, *voxels.shape[-2:])
+    for frame in frames:
+        distinct = _distinct(frame)
+        lattice = _fit_values(distinct)
+        if lattice is None or lattice.intercept != 0:
+            return None
+        distinct_count += len(distinct)
+        slopes.append(1 / lattice.slopes if lattice.variant == QUOTIENT else lattice.slopes)
+    if distinct_count < 16 * len(frames):
+        return None
+    return _prove(voxels, _lattice(EXACT_SUM, np.concatenate(slopes)))
+
+
+def _probes(count: int) -> list[int]:
+    return sorted({count * n // 10 for n in (1, 3, 5, 7, 9)})
+
+
+def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> Lattice:
+    none = np.zeros(0, np.uint64)
+    steps = np.atleast_1d(np.asarray(slopes, np.float64))
+    return Lattice(variant, steps, intercept, False, 0, none, none.astype(np.int64), none)
+
+
+def _distinct(voxels: AnyArray) -> AnyArray:
+    """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
+    values: AnyArray = np.unique(voxels[np.isfinite(voxels)])
+    for end, inner in ((0, 1), (-1, -2)):
+        if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
+            values = np.delete(values, end)
+    size = np.abs(values)
+    clean: AnyArray = values[(values == 0) | (size > _DUST * size.max(initial=0))]
+    return clean
+
+
+def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
+    """Return ``lattice`` with what it misses listed, or None if it misses too much or spans too far."""
+    word = np.dtype(f"u{voxels.dtype.itemsize}")
+    bits = voxels.view(word)
+    indices = lattice.indices(voxels)
+    missed = lattice.values(indices, voxels.dtype).view(word) != bits
+    zero = word.type(1 << 8 * word.itemsize - 1)
+    negative = missed & (bits == zero)
+    negative_zero = lattice.intercept == 0 and _share(negative, _SPECIAL_SHARE)
+    if negative_zero:
+        missed &= ~negative
+    specials = _specials(bits[missed], voxels.size)
+    listed = missed & ~np.isin(bits, specials) if missed.any() else missed
+    kept = indices[~missed]
+    if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or not kept.size:
+        return None
+    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(voxels[~missed], kept, lattice):
+        return None
+    positions = np.flatnonzero(listed.reshape(-1))
+    return replace(
+        lattice,
+        negative_zero=negative_zero,
+        special_base=max(int(kept.max()) + 1, 0),
+        specials=specials.astype(np.uint64),
+        positions=positions,
+        patterns=bits.reshape(-1)[positions].astype(np.uint64),
+    )
+
+
+def _resolved(voxels: AnyArray, indices: AnyArray, lattice: Lattice) -> bool:
+    """Whether the dtype could tell (nearly) all lattice points apart: else the float format is what shows."""
+    step = float(lattice.slopes[0])
+    origin = lattice.intercept / step if lattice.variant == EXACT_SUM else lattice.intercept * step
+    reach = float(np.abs(indices).max()) + abs(origin)
+    digits = MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels)
+    return reach <= float(_SLACK << digits)
+
+
+def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:
+    return bool(np.count_nonzero(mask) * part > mask.size)
+
+
+def _specials(patterns: AnyArray, voxels: int) -> AnyArray:
+    """Return the few patterns that are frequent enough to have a level of their own, sorted."""
+    found, number = np.unique(patterns, return_counts=True)
+    return found[number * _SPECIAL_SHARE > voxels][:64]
+
+
+def _fit_values(values: AnyArray) -> Lattice | None:
+    """Return a lattice that gives each of the sorted distinct ``values`` exactly."""
+    if len(values) == 0:
+        return None
+    if values[0] == values[-1]:
+        return _lattice(EXACT_SUM, abs(float(values[0])) or 1.0)
+    span = _SPAN.get(values.dtype.itemsize, 0)
+    for lattice in _candidates(values, span):
+        indices = lattice.indices(values.reshape(1, 1, 1, -1))
+        limit = _DYADIC_SPAN if lattice.variant == QUOTIENT else span
+        if np.ptp(indices) < limit and _exact(lattice, values):
+            return lattice
+    return None
+
+
+def _exact(lattice: Lattice, values: AnyArray) -> bool:
+    row = values.reshape(1, 1, 1, -1)
+    return bool(np.array_equal(lattice.values(lattice.indices(row), values.dtype), row))
+
+
+def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
+    exact = values.astype(np.float64)
+    scale = _dyadic_scale(exact)
+    if scale is not None:
+        yield _lattice(QUOTIENT, scale)
+    if not span:
+        return
+    for power in range(1, 8):
+        if np.ptp(exact) * 10.0**power < _DYADIC_SPAN:
+            yield _lattice(QUOTIENT, 10.0**power)
+    thinned = exact[:: max(1, len(exact) // _SUBSAMPLE)]
+    half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
+    step = _smallest_step(values)
+    for low, high, _ in _slopes(np.abs(thinned), half, step):
+        yield from _scaled(low, high)
+    reference = int(np.argmin(np.abs(thinned)))
+    offsets, wide = np.abs(thinned - thinned[reference]), half + half[reference]
+    for low, high, indices in _slopes(offsets, wide, step):
+        signed = np.where(thinned < thinned[reference], -indices, indices)
+        yield from _shifted(thinned, half, signed, low, high)
+
+
+def _dyadic_scale(exact: Doubles) -> float | None:
+    """Return the smallest power of two that makes all values integers, if they then span little."""
+    mantissa, exponent = np.frexp(exact[exact != 0])
+    whole = np.abs(mantissa * 2.0**53).astype(np.int64)
+    lowest = int((np.log2((whole & -whole).astype(np.float64)) + exponent).min()) - 53
+    if not -1000 < lowest < 1000 or np.ptp(exact) / 2.0**lowest >= _DYADIC_SPAN:
+        return None
+    return float(2.0**-lowest)
+
+
+def _smallest_step(values: AnyArray) -> tuple[float, float]:
+    """Return a range for the smallest clear difference of neighbouring values; (0, 0) if there is none.
+
+    Differences that are at most half larger must be the same one: together they narrow the range.
+    """
+    exact = values.astype(np.float64)
+    half = np.spacing(np.abs(values)).astype(np.float64) / 2
+    steps, slack = np.diff(exact), half[1:] + half[:-1]
+    clear = steps > 4 * slack
+    if not clear.any():
+        return 0.0, 0.0
+    smallest = float(steps[clear].min())
+    same = clear & (steps < 1.5 * smallest)
+    low, high = float((steps - slack)[same].max()), float((steps + slack)[same].min())
+    if low < high:
+        return low, high
+    found = int(np.argmin(np.where(clear, steps, np.inf)))
+    return smallest - float(slack[found]), smallest + float(slack[found])
+
+
+def _slopes(
+    offsets: Doubles, half: Doubles, step: tuple[float, float]
+) -> Iterator[tuple[float, float, Doubles]]:
+    """Yield ranges of slopes for which all ``offsets`` are integers times the slope, within ``half``."""
+    for divisor in range(1, _DIVISORS + 1) if step[0] > 0 else ():
+        found = _refine(offsets, half, step[0] / divisor, step[1] / divisor)
+        if found is not None:
+            yield found
+
+
+def _refine(offsets: Doubles, half: Doubles, low: float, high: float) -> tuple[float, float, Doubles] | None:
+    """Narrow a range of slopes by those offsets whose integer is certain, until all are."""
+    half = half * 1.01
+    while low > 0:
+        indices = np.rint(offsets / high)
+        certain = (indices == np.rint(offsets / low)) & (indices > 0)
+        if not certain.any():
+            return None
+        below = max(low, float(((offsets - half)[certain] / indices[certain]).max()))
+        above = min(high, float(((offsets + half)[certain] / indices[certain]).min()))
+        if below > above:
+            return None
+        if np.all(certain | (indices == 0)):
+            return below, above, indices
+        if (above - below) > 0.9 * (high - low):
+            return None
+        low, high = below, above
+    return None
+
+
+def _snapped(low: float, high: float) -> Iterator[float]:
+    """Yield plausible numbers of a range: a float32, the shortest decimal, the middle and its neighbours."""
+    middle = low / 2 + high / 2
+    yield float(np.float32(middle))
+    for digits in range(1, 17):
+        decimal = float(f"{middle:.{digits}g}")
+        if low <= decimal <= high:
+            yield decimal
+            break
+    yield from (middle, low, high, float(np.nextafter(low, 0)), float(np.nextafter(high, np.inf)))
+
+
+def _scaled(low: float, high: float) -> Iterator[Lattice]:
+    for slope in _snapped(low, high):
+        yield _lattice(EXACT_SUM, slope)
+    yield _lattice(QUOTIENT, round(2 / (low + high)) or 1.0)
+    yield _lattice(QUOTIENT, 2 / (low + high))
+
+
+def _shifted(values: Doubles, half: Doubles, indices: Doubles, low: float, high: float) -> Iterator[Lattice]:
+    """Yield lattices with an intercept: float32 numbers as file headers hold them, else the roomiest pair."""
+    for slope in _snapped(low, high):
+        raw = np.arange(-70000, 70000, dtype=np.float64)
+        reference = int(np.flatnonzero(indices == 0)[0])
+        intercepts = values[reference] - raw * slope
+        snapped = intercepts.astype(np.float32).astype(np.float64)
+        error = np.abs(snapped - intercepts)
+        near = np.flatnonzero(error <= 4 * np.spacing(np.abs(values).max()))
+        for found in near[np.argsort(np.abs(raw[near]), kind="stable")][:8]:
+            yield _lattice(EXACT_SUM, slope, float(snapped[found]))
+    slope, intercept = _roomiest(values, half, indices, low, high)
+    yield _lattice(EXACT_SUM, slope, intercept)
+
+
+def _roomiest(
+    values: Doubles, half: Doubles, indices: Doubles, low: float, high: float
+) -> tuple[float, float]:
+    """Return the slope whose range of possible intercepts is widest (concave in it), and its middle."""
+
+    def room(slope: float) -> tuple[float, float]:
+        rest = values - indices * slope
+        below, above = float((rest - half).max()), float((rest + half).min())
+        return above - below, below / 2 + above / 2
+
+    for _ in range(80):
+        first, second = low + (high - low) / 3, high - (high - low) / 3
+        if room(first)[0] < room(second)[0]:
+            low = first
+        else:
+            high = second
+    slope = low / 2 + high / 2
+    return slope, room(slope)[1]

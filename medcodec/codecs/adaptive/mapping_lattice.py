@@ -1,0 +1,173 @@
+"""Floats that are integers times a slope, plus an intercept, in the whole group or in each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.adaptive.mapping_bytes import (
+    ByteReader,
+    packed_words,
+    unsigned_bytes,
+)
+from medcodec.codecs.adaptive.mapping_forms import PALETTE_LIMIT, Computed
+from medcodec.codecs.base import AnyArray
+from medcodec.errors import FormatError
+
+INTEGER_LIMIT = 1 << 40
+EXACT_SUM, QUOTIENT = 0, 1
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice(Computed):
+    """Floats that are integers times a slope plus an intercept, rounded once.
+
+    Parameters
+    ----------
+    variant
+        `EXACT_SUM`: the integer times the slope, plus the intercept, computed in double, then rounded to
+        the dtype; `QUOTIENT`: the same with the integer *divided* by the slope.
+    slopes
+        One for all frames, or one per frame of shape ``(sequences * frames,)``.
+    intercept
+        Value of the integer 0.
+    negative_zero
+        Whether integer -1 stands for -0.0, and -2, -3, ... for what would be -1, -2, ...
+    special_base, specials
+        Integers from ``special_base`` on stand for these bit patterns (NaN, infinities, outliers).
+    positions, patterns
+        Voxels (by C-order index) that have another bit pattern than their integer says.
+    """
+
+    variant: int
+    slopes: npt.NDArray[np.float64]
+    intercept: float
+    negative_zero: bool
+    special_base: int
+    specials: npt.NDArray[np.uint64]
+    positions: Integers
+    patterns: npt.NDArray[np.uint64]
+    code = 2
+
+    def integer_range(self, dtype: np.dtype[Any]) -> tuple[int, int]:  # noqa: ARG002
+        """Return a range wide enough for any lattice."""
+        return -INTEGER_LIMIT, INTEGER_LIMIT
+
+    def indices(self, voxels: AnyArray) -> Integers:
+        """Return the nearest lattice index of each voxel; 0 for what is not finite or far away."""
+        slopes = _per_frame(self.slopes, voxels)
+        with np.errstate(all="ignore"):
+            offsets = voxels.astype(np.float64) - self.intercept
+            real = offsets * slopes if self.variant == QUOTIENT else offsets / slopes
+            nearest = np.rint(real)
+            nearest[~(np.abs(nearest) < INTEGER_LIMIT)] = 0
+        return nearest.astype(np.int64)
+
+    def values(self, indices: Integers, dtype: np.dtype[Any]) -> AnyArray:
+        """Return the voxels of lattice indices, rounded as the variant says."""
+        slopes = _per_frame(self.slopes, indices)
+        with np.errstate(all="ignore"):
+            exact = indices.astype(np.float64)
+            exact = exact / slopes if self.variant == QUOTIENT else exact * slopes
+            return (exact + self.intercept if self.intercept else exact).astype(dtype)
+
+    def to_integers(self, voxels: AnyArray) -> AnyArray:
+        """Return integers (int64); voxels listed by position take the integer of the voxel before."""
+        integers = self.indices(voxels)
+        bits = _words(voxels)
+        if self.negative_zero:
+            integers -= integers < 0
+            integers[bits == _negative_zero(voxels.dtype)] = -1
+        flat, flat_bits = integers.reshape(-1), bits.reshape(-1)
+        if len(self.specials):
+            ranks = np.minimum(np.searchsorted(self.specials, flat_bits), len(self.specials) - 1)
+            special = self.specials.astype(flat_bits.dtype)[ranks] == flat_bits
+            flat[special] = self.special_base + ranks[special]
+        if len(self.positions):
+            flat[:] = flat[_last_kept(len(flat), self.positions)]
+        return integers
+
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+        """Return voxels; every bit as it was."""
+        special = integers >= self.special_base
+        if special.any() and int(integers.max()) - self.special_base >= len(self.specials):
+            msg = "value mapping: level beyond the last special value"
+            raise FormatError(msg)
+        indices = np.where(special, 0, integers)
+        if self.negative_zero:
+            indices += indices < 0
+        voxels = self.values(indices, dtype)
+        bits = _words(voxels)
+        if self.negative_zero:
+            bits[integers == -1] = _negative_zero(dtype)
+        if special.any():
+            bits[special] = self.specials.astype(bits.dtype)[integers[special] - self.special_base]
+        if len(self.positions):
+            if self.positions[-1] >= bits.size:
+                msg = f"value mapping: exception at voxel {self.positions[-1]} of {bits.size}"
+                raise FormatError(msg)
+            bits.reshape(-1)[self.positions] = self.patterns.astype(bits.dtype)
+        return voxels
+
+    def to_bytes(self) -> bytes:
+        """Return the coded form."""
+        with np.errstate(over="ignore"):
+            single = bool(np.all(self.slopes.astype(np.float32) == self.slopes))
+        flags = self.variant | self.negative_zero << 1 | bool(self.intercept) << 2 | single << 3
+        head = bytes([flags])
+        slopes = unsigned_bytes(len(self.slopes)) + self.slopes.astype("<f4" if single else "<f8").tobytes()
+        intercept = np.array([self.intercept], "<f8").tobytes() if self.intercept else b""
+        tables = unsigned_bytes(self.special_base) + unsigned_bytes(len(self.specials))
+        tables += self.specials.astype("<u8").tobytes() + unsigned_bytes(len(self.positions))
+        if len(self.positions):
+            tables += packed_words(np.diff(self.positions, prepend=0), 5) + packed_words(self.patterns, 8)
+        return head + slopes + intercept + tables
+
+
+def read_lattice(reader: ByteReader, voxels: int, frames: int) -> Lattice | None:
+    """Read what `Lattice.to_bytes` wrote; None if it cannot be."""
+    flags, slope_count = reader.take(1)[0], reader.unsigned()
+    if flags > 15 or slope_count not in (1, frames):
+        return None
+    slopes = reader.reals(slope_count, "<f4" if flags & 8 else "<f8")
+    intercept = float(reader.reals(1, "<f8")[0]) if flags & 4 else 0.0
+    special_base, special_count = reader.unsigned(), reader.unsigned()
+    if special_base > INTEGER_LIMIT or special_count > PALETTE_LIMIT:
+        return None
+    specials = np.frombuffer(reader.take(8 * special_count), "<u8").astype(np.uint64)
+    positions, patterns = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+    exceptions = reader.unsigned()
+    if exceptions > voxels:
+        return None
+    if exceptions:
+        positions = np.cumsum(reader.words(exceptions, 5).astype(np.int64))
+        patterns = reader.words(exceptions, 8)
+        if positions[-1] >= voxels:
+            return None
+    return Lattice(flags & 1, slopes, intercept, bool(flags & 2), special_base, specials, positions, patterns)
+
+
+def _last_kept(count: int, dropped: Integers) -> Integers:
+    """Return for each index the last one up to it that is not dropped (at the start, the first kept one)."""
+    kept = np.ones(count, bool)
+    kept[dropped] = False
+    return np.maximum.accumulate(np.where(kept, np.arange(count), np.argmax(kept)))
+
+
+def _per_frame(slopes: npt.NDArray[np.float64], voxels: AnyArray) -> npt.NDArray[np.float64]:
+    if len(slopes) == 1:
+        return slopes.reshape(1, 1, 1, 1)
+    return slopes.reshape(*voxels.shape[:2], 1, 1)
+
+
+def _words(voxels: AnyArray) -> AnyArray:
+    return voxels.view(np.dtype(f"u{voxels.dtype.itemsize}"))
+
+
+def _negative_zero(dtype: np.dtype[Any]) -> Any:
+    return np.dtype(f"u{dtype.itemsize}").type(1 << 8 * dtype.itemsize - 1)

@@ -1,0 +1,196 @@
+"""Integers to dense levels: an offset, a stride, or ranks in a histogram with gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.adaptive.mapping_bytes import (
+    ByteReader,
+    packed_words,
+    signed_bytes,
+    unsigned_bytes,
+)
+from medcodec.codecs.base import AnyArray
+from medcodec.errors import FormatError
+
+LEVEL_LIMIT = 1 << 24
+RANK_SPAN = 1 << 20
+_SAMPLE = 1 << 18
+_STRIDE, _RANKS = 0, 1
+_WORD = (1 << 64) - 1
+
+Levels = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Stride:
+    """Level ``n`` stands for the integer ``low + step * n``, ``0 <= n < count``."""
+
+    low: int
+    step: int
+    count: int
+
+    def to_levels(self, integers: AnyArray) -> Levels:
+        """Return the levels of ``integers``, which must lie on the grid."""
+        offsets = _offsets(integers, self.low)
+        if self.step > 1:
+            offsets //= offsets.dtype.type(self.step)
+        levels: Levels = offsets.astype(np.int32, copy=False)
+        return levels
+
+    def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
+        """Return the integers of ``levels`` in ``dtype``."""
+        if dtype.itemsize <= 2:
+            integers: AnyArray = levels * np.int32(self.step) + np.int32(self.low)
+        else:
+            integers = levels.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.low & _WORD)
+        return integers.astype(dtype)
+
+    def to_bytes(self) -> bytes:
+        """Return the coded form."""
+        return (
+            bytes([_STRIDE]) + signed_bytes(self.low) + b"".join(map(unsigned_bytes, (self.step, self.count)))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Level ``n`` stands for ``present[n]``, sorted integers (int64) that span less than `RANK_SPAN`."""
+
+    present: npt.NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """Number of levels."""
+        return len(self.present)
+
+    def to_levels(self, integers: AnyArray) -> Levels:
+        """Return the ranks of ``integers``, which must all be present."""
+        ranks = np.zeros(int(self.present[-1] - self.present[0]) + 1, np.int32)
+        ranks[self.present - self.present[0]] = np.arange(self.count, dtype=np.int32)
+        return ranks[_offsets(integers, int(self.present[0]))]
+
+    def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
+        """Return the integers of ``levels`` in ``dtype``."""
+        return self.present.astype(dtype)[levels]
+
+    def to_bytes(self) -> bytes:
+        """Return the coded form."""
+        gaps = np.diff(self.present) - 1
+        width = 1 if gaps.max(initial=0) < 256 else 3
+        head = bytes([_RANKS]) + signed_bytes(int(self.present[0])) + unsigned_bytes(self.count)
+        return head + bytes([width]) + packed_words(gaps, width)
+
+
+def read_levels(reader: ByteReader, low: int, high: int) -> Stride | Ranks:
+    """Read what `Stride.to_bytes` or `Ranks.to_bytes` wrote; all its integers must lie in ``low..high``."""
+    kind, first, number = reader.take(1)[0], reader.signed(), reader.unsigned()
+    if kind == _STRIDE:
+        levels: Stride | Ranks = Stride(first, number, reader.unsigned())
+        last = first + number * (levels.count - 1)
+        valid = number > 0 and 0 < levels.count <= LEVEL_LIMIT and (levels.count > 1 or number == 1)
+    elif kind == _RANKS and 0 < number <= RANK_SPAN:
+        levels, last, valid = _read_ranks(reader, first, number, low, high)
+    else:
+        valid, last = False, high
+    if not (valid and low <= first and last <= high):
+        msg = f"value mapping: levels of kind {kind} from {first} do not fit the range {low}..{high}"
+        raise FormatError(msg)
+    return levels
+
+
+def _read_ranks(reader: ByteReader, first: int, count: int, low: int, high: int) -> tuple[Ranks, int, bool]:
+    width = reader.take(1)[0]
+    if width not in (1, 3) or not low <= first <= high:
+        return Ranks(np.zeros(1, np.int64)), first, False
+    gaps = reader.words(count - 1, width).astype(np.int64)
+    steps = np.concatenate([np.zeros(1, np.int64), np.cumsum(gaps + 1)])
+    last = first + int(steps[-1])
+    if steps[-1] >= RANK_SPAN or last > high or last >= 1 << 63:
+        return Ranks(np.zeros(1, np.int64)), first, False
+    return Ranks(steps + first), last, True
+
+
+def fit_levels(integers: AnyArray) -> Stride | Ranks | None:
+    """Choose levels for integers of any width, shape ``(sequences, frames, height, width)``.
+
+    Returns None if they span `LEVEL_LIMIT` steps or more.
+    """
+    low, high = int(integers.min()), int(integers.max())
+    if high - low >= RANK_SPAN:
+        return _fit_wide(integers, low, high)
+    offsets = _offsets(integers, low)
+    present = np.flatnonzero(np.bincount(offsets.reshape(-1).astype(np.intp), minlength=high - low + 1))
+    step = max(int(np.gcd.reduce(present)), 1)
+    stride = Stride(low, step, (high - low) // step + 1)
+    if len(present) == stride.count or high >= 1 << 63:
+        return stride
+    ranks = Ranks(present.astype(np.int64) + low)
+    return ranks if _packing_pays(integers, stride, ranks) else stride
+
+
+def _fit_wide(integers: AnyArray, low: int, high: int) -> Stride | None:
+    step = int(np.gcd.reduce(_offsets(integers, low), axis=None))
+    if (high - low) // step >= LEVEL_LIMIT:
+        return None
+    return Stride(low, step, (high - low) // step + 1)
+
+
+def _offsets(integers: AnyArray, low: int) -> AnyArray:
+    """Return ``integers - low``: exact also for the widest types, as unsigned numbers wrap."""
+    narrow = integers.dtype.itemsize <= 2
+    offsets: AnyArray = integers.astype(np.int32 if narrow else np.uint64)
+    offsets -= np.int32(low) if narrow else np.uint64(low & _WORD)
+    return offsets
+
+
+def _packing_pays(integers: AnyArray, plain: Stride, packed: Ranks) -> bool:
+    """Whether ranks code smaller than plain levels, table included, by a rough residual entropy.
+
+    Ranks bend the intensity scale: without a small gain they are not worth the risk.
+    """
+    sample = _sample_frames(integers)
+    before, after = plain.to_levels(sample), packed.to_levels(sample)
+    activity = _activity_class(before)
+    scale = integers.size / sample.size
+    cost_before = _residual_bits(before, activity) * scale
+    cost_after = _residual_bits(after, activity) * scale
+    return cost_after * 1.003 + 8 * len(packed.to_bytes()) < cost_before
+
+
+def _sample_frames(integers: AnyArray) -> AnyArray:
+    frames = integers.reshape(-1, *integers.shape[-2:])
+    wanted = max(1, min(len(frames), _SAMPLE // max(1, frames[0].size)))
+    chosen = (np.arange(wanted) * 2 + 1) * len(frames) // (2 * wanted)
+    rows = max(1, min(frames.shape[1], 2 * _SAMPLE // frames.shape[2]))
+    start = (frames.shape[1] - rows) // 2
+    return frames[chosen, start : start + rows]
+
+
+def _neighbours(levels: Levels) -> tuple[Levels, Levels, Levels]:
+    """Return the west, north and north-west neighbours of all but the first row and column."""
+    return levels[:, 1:, :-1], levels[:, :-1, 1:], levels[:, :-1, :-1]
+
+
+def _activity_class(levels: Levels) -> npt.NDArray[np.int64]:
+    west, north, corner = _neighbours(levels)
+    activity = np.abs(west - corner) + np.abs(north - corner)
+    classes: npt.NDArray[np.int64] = np.frexp(activity.astype(np.float64))[1].astype(np.int64).reshape(-1)
+    return classes
+
+
+def _residual_bits(levels: Levels, activity: npt.NDArray[np.int64]) -> float:
+    """Return the bits of median-edge residuals, taken as two-sided geometric in each activity class."""
+    west, north, corner = _neighbours(levels)
+    smooth = np.clip(west + north - corner, np.minimum(west, north), np.maximum(west, north))
+    size = np.abs(levels[:, 1:, 1:] - smooth).reshape(-1).astype(np.float64)
+    number = np.bincount(activity)
+    mean = np.bincount(activity, size)[number > 0] / number[number > 0]
+    mean = np.maximum(mean, 1e-4)
+    ratio = (np.sqrt(1 + mean * mean) - 1) / mean
+    bits = np.log2((1 + ratio) / (1 - ratio)) - mean * np.log2(ratio)
+    return float(np.sum(number[number > 0] * bits))

@@ -1,0 +1,53 @@
+"""Levels coded by the native kernel: online least squares with an adaptive distribution."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from medcodec import _native
+from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
+from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.errors import FormatError
+
+MAX_LEVEL = (1 << 20) - 1
+PRESETS = {"default": 0, "max": 1}
+
+
+def encode_predicted(levels: Levels, *, effort: str, max_error: int = 0) -> bytes:
+    """Return coded levels, shape ``(sequences, frames, height, width)``, int32 in ``0..MAX_LEVEL``.
+
+    ``max_error`` is in levels; every decoded level is at most so far from the original.
+    """
+    max_level = int(levels.max())
+    narrow = np.array(levels, dtype=_level_dtype(max_level), order="C")
+    data = _native.adaptive_encode(narrow, preset=PRESETS[effort], max_level=max_level, max_error=max_error)
+    head = (PRESETS[effort], max_level, max_error)
+    return b"".join(map(unsigned_bytes, head)) + data
+
+
+def decode_predicted(reader: ByteReader, shape: tuple[int, int, int, int]) -> Levels:
+    """Return the levels that `encode_predicted` coded.
+
+    Raises
+    ------
+    FormatError
+        If the rest of ``reader`` is not a valid coding of levels of this shape.
+    """
+    preset, max_level, max_error = reader.unsigned(), reader.unsigned(), reader.unsigned()
+    if preset not in PRESETS.values() or max_level > MAX_LEVEL or max_error > MAX_LEVEL:
+        msg = f"predicted group: preset {preset}, greatest level {max_level} or error {max_error} is unknown"
+        raise FormatError(msg)
+    levels = np.empty(shape, _level_dtype(max_level))
+    data = reader.rest()
+    if not _native.adaptive_decode(data, levels, preset=preset, max_level=max_level, max_error=max_error):
+        msg = f"predicted group: {len(data)} bytes are not a coding of {math.prod(shape)} levels"
+        raise FormatError(msg)
+    return levels
+
+
+def _level_dtype(max_level: int) -> type[np.unsignedinteger]:
+    if max_level < 1 << 8:
+        return np.uint8
+    return np.uint16 if max_level < 1 << 16 else np.uint32

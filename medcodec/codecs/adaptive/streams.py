@@ -1,0 +1,151 @@
+"""A coded group: one byte that says which coder was used, and what that coder wrote.
+
+Levels (what a value mapping makes of voxels) are coded by the predictor, by the block coder or as labels; true
+floats, integers of wide range and repetitive data have coders that take voxels as they are.
+"""
+
+from __future__ import annotations
+
+import lzma
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
+from medcodec.codecs.adaptive.bounded import bounded_mapping
+from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
+from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
+from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
+from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
+from medcodec.codecs.base import AnyArray
+from medcodec.errors import FormatError
+
+_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS = range(6)
+_LABEL_COUNT = 256
+_LABEL_REPEATS = 0.6
+_SAMPLE_VOXELS = 1 << 16
+# What a sample says is trusted beyond this factor; within it both coders code the whole group.
+_SAMPLE_MARGIN = 1.15
+_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
+# Groups below this rate are worth a try with a dictionary coder: exact repeats far apart.
+_REPETITIVE_BPV = 0.5
+
+Shape = tuple[int, int, int, int]
+
+
+def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
+    """Return the smallest coding of voxels, shape ``(sequences, frames, height, width)``, that effort allows."""
+    if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
+        return bytes([_BLOCKS]) + encode_blocks(voxels)
+    mapping = fit_mapping(voxels)
+    if mapping is None:
+        return bytes([_FLOATS]) + encode_floats(voxels)
+    levels = mapping.to_levels(voxels)
+    if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
+        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
+    coded = min(
+        (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
+    )
+    if len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
+        packed = lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+        coded = min(coded, bytes([_LZMA]) + packed, key=len)
+    return coded
+
+
+def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
+    """Return a coding of voxels in which none is off by more than ``max_error`` stored units."""
+    bounded = bounded_mapping(voxels, max_error)
+    if bounded is None or effort in ("fastest", "fast"):
+        return encode_lossless(voxels, effort=effort)
+    coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
+    return _with_mapping(_PREDICTED, bounded.mapping, coded)
+
+
+def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
+    """Return the voxels of a coded group.
+
+    Raises
+    ------
+    FormatError
+        If ``data`` is not a valid coding of a group of that shape and dtype.
+    """
+    reader = ByteReader(data)
+    coder = reader.take(1)[0]
+    if coder == _BLOCKS:
+        return decode_blocks(reader.rest(), shape, dtype)
+    if coder == _FLOATS:
+        return decode_floats(reader.rest(), shape, dtype)
+    if coder == _LZMA:
+        return _decode_lzma(reader, shape, dtype)
+    mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
+    if coder == _PREDICTED:
+        levels = decode_predicted(reader, shape)
+    elif coder == _LABELS:
+        levels = decode_labels(reader.rest(), shape)
+    elif coder == _BLOCK_LEVELS:
+        levels = decode_blocks(reader.rest(), shape, np.dtype(np.int32))
+    else:
+        msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
+        raise FormatError(msg)
+    return mapping.to_voxels(levels, dtype)
+
+
+def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the codings that may be smallest, with their coders."""
+    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > _LABEL_REPEATS
+    advantage = _label_advantage(_sample(levels), effort) if labels else 0
+    if advantage > 1 / _SAMPLE_MARGIN:
+        yield _LABELS, encode_labels(levels)
+    if advantage < _SAMPLE_MARGIN:
+        yield _natural(levels, effort)
+
+
+def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
+    if effort == "fast":
+        return _BLOCK_LEVELS, encode_blocks(levels)
+    return _PREDICTED, encode_predicted(levels, effort=effort)
+
+
+def _label_advantage(levels: Levels, effort: str) -> float:
+    """Return how many times smaller than grey levels they are as labels."""
+    return len(_natural(levels, effort)[1]) / len(encode_labels(levels))
+
+
+def _sample(levels: Levels) -> Levels:
+    """Return rows from the middle of a few frames: about `_SAMPLE_VOXELS` levels, or all of a small group."""
+    _, frames, height, width = levels.shape
+    kept = min(frames, 4)
+    rows = min(height, max(8, _SAMPLE_VOXELS // (kept * width)))
+    first, top = (frames - kept) // 2, (height - rows) // 2
+    return levels[:1, first : first + kept, top : top + rows]
+
+
+def _repeats(levels: Levels) -> float:
+    """Return the share of voxels that equal the one to the left or in the frame before."""
+    same = np.zeros(levels.shape, bool)
+    same[..., 1:] |= levels[..., 1:] == levels[..., :-1]
+    same[:, 1:] |= levels[:, 1:] == levels[:, :-1]
+    return float(same.mean())
+
+
+def _with_mapping(coder: int, mapping: Mapping, coded: bytes) -> bytes:
+    table = mapping.to_bytes()
+    return bytes([coder]) + unsigned_bytes(len(table)) + table + coded
+
+
+def _decode_lzma(reader: ByteReader, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
+    size = math.prod(shape) * dtype.itemsize
+    try:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+        voxels = unpacker.decompress(reader.rest(), size)
+    except lzma.LZMAError as error:
+        msg = f"packed group: {error}"
+        raise FormatError(msg) from error
+    if len(voxels) != size:
+        msg = f"packed group: {len(voxels)} bytes where {size} were expected"
+        raise FormatError(msg)
+    return np.frombuffer(voxels, dtype).reshape(shape)

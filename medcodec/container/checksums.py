@@ -1,0 +1,48 @@
+"""The two checksums of a file: CRC32C against damage, SHA-256 as the name of the voxels."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+
+_CHUNK_BYTES = 1 << 20
+
+
+def crc32c(data: bytes) -> int:
+    """Return the CRC32C (Castagnoli) of ``data``."""
+    return int(google_crc32c.value(data))
+
+
+def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``array`` with little-endian values; the same array where it has them already."""
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def voxel_crc(box: npt.NDArray[Any]) -> int:
+    """Return the CRC32C of a decoded box: its values in C order, little-endian."""
+    flat = np.ascontiguousarray(box).reshape(-1)
+    step = _CHUNK_BYTES // flat.itemsize
+    crc = 0
+    for start in range(0, flat.size, step):
+        # The library takes bytes only: a part at a time, so that no second copy of the box is made.
+        crc = google_crc32c.extend(crc, little_endian(flat[start : start + step]).tobytes())
+    return int(crc)
+
+
+def voxel_sha256(voxels: npt.NDArray[Any]) -> bytes:
+    """Return the SHA-256 of a volume: its values with the first axis fastest, little-endian.
+
+    That is the order of a NIfTI file, so that the sum can be checked on its voxels by other tools.
+    """
+    digest = hashlib.sha256()
+    if voxels.ndim < 2 or voxels.flags.f_contiguous:
+        digest.update(little_endian(voxels).reshape(-1, order="F").view(np.uint8).data)
+        return digest.digest()
+    last = max(1, _CHUNK_BYTES * voxels.shape[-1] // max(1, voxels.nbytes))
+    for start in range(0, voxels.shape[-1], last):
+        digest.update(little_endian(voxels[..., start : start + last]).tobytes(order="F"))
+    return digest.digest()

@@ -1,0 +1,159 @@
+"""Where the groups of a file are, and how one is read, checked and decoded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.base import Codec
+from medcodec.container.bytesource import ByteSource
+from medcodec.container.checksums import crc32c, voxel_crc
+from medcodec.container.front import Front
+from medcodec.container.header import Header
+from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_voxel_bytes
+from medcodec.container.proof import decode_checked
+from medcodec.container.trailer import Trailer
+from medcodec.errors import FormatError, IntegrityError, MedcodecError
+from medcodec.volume.frames import Shape4, box_shape
+
+_SCAN_BYTES = 1 << 20
+
+
+def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
+    """Refuse a header that claims more voxels than a file of that size may hold.
+
+    Raises
+    ------
+    FormatError
+        Before any memory is taken for voxels.
+    """
+    if header.voxel_bytes > max_voxel_bytes(file_bytes):
+        msg = f"{place}: {header.voxel_bytes} bytes of voxels are too many for a file of {file_bytes}"
+        raise FormatError(msg)
+
+
+def allocate(shape: Shape4, dtype: np.dtype[Any], *, name: str) -> npt.NDArray[Any]:
+    """Return an uninitialised array for the voxels of the file called ``name``.
+
+    Raises
+    ------
+    MedcodecError
+        If there is not enough memory.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        wanted = math.prod(shape) * dtype.itemsize
+        msg = f"{name}: {wanted} bytes of memory are needed and cannot be had; read the volume in parts"
+        raise MedcodecError(msg) from error
+
+
+def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str) -> list[int]:
+    """Return the offset of each group's record.
+
+    Raises
+    ------
+    FormatError
+        If the groups do not fill exactly the space between front and trailer.
+    """
+    if len(trailer.lengths) != len(front.header.grid):
+        msg = f"{place}: {len(front.header.grid)} groups are needed, but {len(trailer.lengths)} are listed"
+        raise FormatError(msg)
+    sizes = (RECORD_HEAD.size + length for length in trailer.lengths)
+    *offsets, end = accumulate(sizes, initial=front.end)
+    if end != trailer_at:
+        msg = f"{place}: the groups end at offset {end}, but the index begins at {trailer_at} (try --salvage)"
+        raise FormatError(msg)
+    return offsets
+
+
+@dataclass(frozen=True)
+class GroupReader:
+    """Read and decode groups of an open file, from any thread."""
+
+    file: ByteSource
+    header: Header
+    codec: Codec
+
+    def read_coded(self, number: int, offset: int, length: int | None = None) -> tuple[RecordHead, bytes]:
+        """Return the head and the coded bytes of the record at ``offset``, both checked.
+
+        Parameters
+        ----------
+        number
+            Which group it must be.
+        offset
+            Where its record begins.
+        length
+            Its coded bytes as the index has them, if that is known.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If another record, a damaged one or none is there.
+        """
+        place = self._place(number, offset)
+        head = RecordHead.parse(self.file.read(offset, RECORD_HEAD.size), place=place)
+        if head.number != number or length not in {None, head.length}:
+            msg = f"{place}: this is group {head.number} of {head.length} bytes; the index does not match"
+            raise FormatError(msg)
+        coded = self.file.read(offset + RECORD_HEAD.size, head.length)
+        if len(coded) != head.length or crc32c(coded) != head.coded_crc:
+            msg = f"{place}: the checksum does not match; --salvage recovers the other groups"
+            raise IntegrityError(msg)
+        return head, coded
+
+    def decode(self, number: int, offset: int, length: int | None = None) -> npt.NDArray[Any]:
+        """Return the voxels of a group, shape ``(sequences, frames, height, width)``, checked.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If its record or its coded bytes are damaged.
+        """
+        head, coded = self.read_coded(number, offset, length)
+        place = self._place(number, offset)
+        shape = box_shape(self.header.grid.box(number))
+        try:
+            box = decode_checked(self.codec, coded, shape, self.header.layout.frame_dtype)
+        except MedcodecError as error:
+            msg = f"{place}: {error}"
+            raise type(error)(msg) from error
+        if voxel_crc(box) != head.voxel_crc:
+            msg = f"{place}: the decoded voxels do not match their checksum; this machine or this version of "
+            msg += f"codec {self.codec.name!r} decodes differently from the one that wrote the file"
+            raise IntegrityError(msg)
+        return np.ascontiguousarray(box)
+
+    def _place(self, number: int, offset: int) -> str:
+        return f"{self.file.name}: group {number} at offset {offset}"
+
+
+def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(number, offset)`` of every record whose head is whole, wherever it is: for salvage.
+
+    Parameters
+    ----------
+    file
+        The damaged file.
+    groups
+        How many groups there are; other numbers are ignored.
+    """
+    for offset in range(0, file.size, _SCAN_BYTES):
+        chunk = file.read(offset, _SCAN_BYTES + RECORD_HEAD.size)
+        at = chunk.find(RECORD_MARK)
+        while 0 <= at < _SCAN_BYTES:
+            try:
+                head = RecordHead.parse(chunk[at : at + RECORD_HEAD.size], place="")
+            except (FormatError, IntegrityError):
+                at = chunk.find(RECORD_MARK, at + 1)
+                continue
+            if head.number < groups:
+                yield head.number, offset + at
+            at = chunk.find(RECORD_MARK, at + 1)

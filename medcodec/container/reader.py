@@ -1,0 +1,249 @@
+"""The lazy reader: an open .medc file that looks like an array and decodes only what is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.base import Codec
+from medcodec.container.bytesource import ByteSource
+from medcodec.container.cache import GroupCache
+from medcodec.container.front import Front, read_front
+from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, group_offsets
+from medcodec.container.header import CodecIdentity, Header
+from medcodec.container.indexing import parse_index
+from medcodec.container.nibabel_header import nibabel_header
+from medcodec.container.parallel import default_threads, ordered_map
+from medcodec.container.regions import Part, Region, select
+from medcodec.container.trailer import Trailer, read_trailer
+from medcodec.errors import MedcodecError
+from medcodec.volume.model import SourceRecord
+
+AnyArray = npt.NDArray[Any]
+Resolve = Callable[[CodecIdentity], Codec]
+
+
+class MedcFile:
+    """A .medc file as a lazy, read-only array of stored values.
+
+    Indexing with numbers and slices decodes only the groups that are touched, over threads; the groups
+    used last are kept. Any number of threads may read from one object.
+
+    Parameters
+    ----------
+    path
+        The file, or a seekable binary file that is open; that one is not closed here.
+    resolve
+        Makes the codec from its identity.
+    threads
+        By default one per processor.
+    cache_bytes
+        How many bytes of decoded groups are kept.
+
+    Raises
+    ------
+    FormatError, IntegrityError
+        If it is not a whole .medc file; damage within a group shows when that group is read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | BinaryIO,
+        *,
+        resolve: Resolve,
+        threads: int | None = None,
+        cache_bytes: int = 1 << 28,
+    ) -> None:
+        self._path = path
+        self._resolve = resolve
+        self._threads = threads
+        self._cache_bytes = cache_bytes
+        self._cache = GroupCache(cache_bytes)
+        self._file = ByteSource(path)
+        self.name = self._file.name
+        try:
+            self._front, self._trailer, self._offsets = read_structure(self._file)
+            codec = _named(self.name, resolve, self.info.codec)
+        except BaseException:
+            self.close()
+            raise
+        self._groups = GroupReader(self._file, self.info, codec)
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return self._file.size
+
+    @property
+    def info(self) -> Header:
+        """The file's own header: layout, grid, codec and its settings."""
+        return self._front.header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the volume."""
+        return self.info.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the stored values."""
+        return self.info.dtype
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """Voxel indices to RAS millimetres, shape ``(4, 4)``."""
+        return np.array(self.info.affine)
+
+    @property
+    def slope(self) -> float:
+        """Scaled value = stored value * slope + intercept."""
+        return self.info.slope
+
+    @property
+    def intercept(self) -> float:
+        """Scaled value = stored value * slope + intercept."""
+        return self.info.intercept
+
+    @property
+    def header(self) -> Any:
+        """A nibabel header: that of the source if it was a NIfTI file, one made for the volume otherwise."""
+        return nibabel_header(self.info, self.read_source())
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the voxels: first axis fastest, little-endian."""
+        return self._trailer.sha256
+
+    @property
+    def coded_lengths(self) -> tuple[int, ...]:
+        """Coded bytes of each group."""
+        return tuple(self._trailer.lengths)
+
+    def read_source(self) -> SourceRecord:
+        """Return what is needed to write the source file again."""
+        return self._front.read_source(self._file)
+
+    def check_coded(self) -> None:
+        """Check every group's coded bytes against its checksum, without decoding.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            At the first group that is damaged.
+        """
+        for number, offset in enumerate(self._offsets):
+            self._groups.read_coded(number, offset, self._trailer.lengths[number])
+
+    def __getitem__(self, key: Any) -> Any:
+        selection = parse_index(key, self.shape)
+        steps = [slice(None, None, -1 if part.step < 0 else 1) for part in selection.ranges]
+        rising = tuple(part[::-1] if part.step < 0 else part for part in selection.ranges)
+        voxels = self._read(rising)[tuple(steps)]
+        final = voxels[tuple(0 if axis in selection.dropped else slice(None) for axis in range(self.ndim))]
+        return final[()] if final.ndim == 0 else final
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
+        if copy is False:
+            msg = f"{self.name}: a coded volume cannot become an array without a copy"
+            raise ValueError(msg)
+        voxels: AnyArray = self[...] if self.ndim else np.asarray(self[()])
+        return voxels if dtype is None else voxels.astype(dtype, copy=False)
+
+    def scaled(self, key: Any = ...) -> npt.NDArray[np.float64]:
+        """Return ``self[key] * slope + intercept`` as float64."""
+        return np.asarray(np.asarray(self[key], np.float64) * self.slope + self.intercept)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For worker processes: the file is opened again there.
+        return _reopen, (self._path, self._resolve, self._threads, self._cache_bytes)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<MedcFile {self.name!r} {self.dtype} {self.shape}>"
+
+    def __enter__(self) -> MedcFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read after that."""
+        self._file.close()
+        self._cache.clear()
+
+    def _read(self, ranges: tuple[range, ...]) -> AnyArray:
+        region = Region(self.info.layout, ranges)
+        frames = allocate(region.frame_shape, self.info.layout.frame_dtype, name=self.name)
+
+        parts = list(select(self.info.grid, region))
+        threads = min(self._threads or default_threads(), len(parts))
+
+        def place(part: Part) -> None:
+            frames[part.target] = self._group(part)[part.local]
+
+        for _ in ordered_map(place, parts, threads=threads):
+            pass
+        return region.to_volume(frames)
+
+    def _group(self, part: Part) -> AnyArray:
+        box = self._cache.get(part.number)
+        if box is None:
+            box = self._groups.decode(
+                part.number, self._offsets[part.number], self._trailer.lengths[part.number]
+            )
+            if not part.whole:
+                self._cache.put(part.number, box)
+        return box
+
+
+def read_structure(file: ByteSource) -> tuple[Front, Trailer, list[int]]:
+    """Read everything of a file but its groups, and check that it fits together.
+
+    Returns
+    -------
+    front : Front
+    trailer : Trailer
+    offsets : list of int
+        Where each group's record begins.
+
+    Raises
+    ------
+    FormatError, IntegrityError
+        If it does not.
+    """
+    front = read_front(file)
+    check_voxel_bytes(front.header, file.size, place=file.name)
+    trailer, trailer_at = read_trailer(file)
+    return front, trailer, group_offsets(front, trailer, trailer_at, place=file.name)
+
+
+def _reopen(path: Any, resolve: Resolve, threads: int | None, cache_bytes: int) -> MedcFile:
+    return MedcFile(path, resolve=resolve, threads=threads, cache_bytes=cache_bytes)
+
+
+def _named(name: str, resolve: Resolve, identity: CodecIdentity) -> Codec:
+    try:
+        return resolve(identity)
+    except MedcodecError as error:
+        msg = f"{name}: {error}"
+        raise type(error)(msg) from error

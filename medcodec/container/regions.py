@@ -1,0 +1,127 @@
+"""Which part of which box a selection of the volume needs."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.volume.frames import Axes, FrameLayout, Grid, Shape4
+
+AnyArray = npt.NDArray[Any]
+Indices = npt.NDArray[np.int64]
+Index4 = tuple[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangular selection of a volume, with rising ranges, seen in the axes of the frames.
+
+    Parameters
+    ----------
+    layout
+        Of the whole volume.
+    ranges
+        Rising indices along each axis of the volume.
+    """
+
+    layout: FrameLayout
+    ranges: tuple[range, ...]
+
+    @property
+    def _full_ranges(self) -> tuple[range, ...]:
+        return (*self.ranges, range(self.layout.full_shape[-1]))
+
+    @property
+    def frame_shape(self) -> Shape4:
+        """Shape of the selected part of the frame array."""
+        s, f, h, w = (math.prod(len(self._full_ranges[axis]) for axis in role) for role in self.layout.roles)
+        return s, f, h, w
+
+    def role_indices(self, role: Axes) -> Indices:
+        """Return the rising indices that are needed along one axis of the frame array."""
+        indices = np.zeros(1, np.int64)
+        for axis in role:
+            here = np.asarray(self._full_ranges[axis], np.int64)
+            indices = (indices[:, None] * self.layout.full_shape[axis] + here).reshape(-1)
+        return indices
+
+    def to_volume(self, frames: AnyArray) -> AnyArray:
+        """Return the selected part of the volume from that of the frames."""
+        return self.layout.from_frames(frames, tuple(len(part) for part in self._full_ranges))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one box gives to a region: ``region[target] = box[local]``.
+
+    Parameters
+    ----------
+    number
+        Of the box.
+    target, local
+        Indices into the region's frame array and into the box.
+    whole
+        Whether the whole box is needed.
+    """
+
+    number: int
+    target: Index4
+    local: Index4
+    whole: bool
+
+
+def select(grid: Grid, region: Region) -> Iterator[Part]:
+    """Yield the parts of all boxes that a region touches, in the order of the boxes."""
+    if math.prod(region.frame_shape) == 0:
+        return
+    cuts = [
+        list(_cuts(region.role_indices(role), starts, size))
+        for role, starts, size in zip(region.layout.roles, grid.starts, grid.shape, strict=True)
+    ]
+    for cells in product(*cuts):
+        number = 0
+        for cell, count in zip(cells, grid.counts, strict=True):
+            number = number * count + cell.number
+        s, f, h, w = (cell.target for cell in cells)
+        locals_ = _as_index([cell.local for cell in cells])
+        yield Part(number, (s, f, h, w), locals_, all(cell.whole for cell in cells))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    number: int
+    target: slice
+    local: Indices
+    whole: bool
+
+
+def _cuts(indices: Indices, starts: Sequence[int], size: int) -> Iterator[_Cut]:
+    at = 0
+    while at < len(indices):
+        number = bisect_right(starts, int(indices[at])) - 1
+        stop = starts[number + 1] if number + 1 < len(starts) else size
+        end = int(np.searchsorted(indices, stop))
+        yield _Cut(
+            number, slice(at, end), indices[at:end] - starts[number], end - at == stop - starts[number]
+        )
+        at = end
+
+
+def _as_index(locals_: list[Indices]) -> Index4:
+    slices: list[Any] = [_as_slice(local) for local in locals_]
+    s, f, h, w = slices if all(slices) else np.ix_(*locals_)
+    return s, f, h, w
+
+
+def _as_slice(local: Indices) -> slice | None:
+    first, last = int(local[0]), int(local[-1])
+    step = 1 if len(local) == 1 else int(local[1]) - first
+    regular = last == first + step * (len(local) - 1) and bool((np.diff(local) == step).all())
+    return slice(first, last + 1, step) if regular else None

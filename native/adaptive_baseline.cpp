@@ -1,0 +1,3 @@
+#include "adaptive_kernel.inl"
+
+const medcodec::AdaptiveKernel medcodec::kAdaptiveBaseline = {encode_group, decode_group};

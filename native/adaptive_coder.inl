@@ -1,0 +1,420 @@
+// The coder: predict, estimate the scale, code, learn. Encoder and decoder are one template, so that they
+// cannot drift apart.
+
+constexpr int kReferenceKinds = 3;  // 0, 1 or 2 known frames
+constexpr int kMaxPredictors = 8;   // lanes of the predictors' errors
+constexpr int kScaleContexts = 32;
+constexpr int kBiasContexts = 16 * 8;
+constexpr int kStackFeatures = 8;
+constexpr int kMeanMemory = 512;
+
+template <bool Decode>
+struct RangeCoderOf {
+    using Type = RangeEncoder;
+};
+template <>
+struct RangeCoderOf<true> {
+    using Type = RangeDecoder;
+};
+
+// What is learned for one number of references.
+template <int V>
+struct KindState {
+    Array<Normal<V>> fast, slow;
+    Array<Normal<1>> stack;
+    Array<Vec> weights;   // per band: 2 * kSnapshots rows of kMaxVectors
+    Array<Vec> stack_weights;
+    ScaleModel scale;
+    RunningMean bias[kBiasContexts] = {};
+    RunningMean gain[kScaleContexts];
+    Warp warp[kScaleContexts];
+    RepeatModel repeat[64];
+    KindState(int bands, const AdaptivePreset& preset)
+        : fast(bands), slow(preset.slow_decay > 0 ? bands : 0), stack(preset.stack ? bands : 0),
+          weights(static_cast<size_t>(bands) * 2 * kSnapshots * kMaxVectors), stack_weights(preset.stack ? bands : 0) {
+        scale.reset();
+        for (auto& g : gain) g = {1, 4};
+        for (auto& w : warp) w.reset();
+        for (auto& r : repeat) r = {1 << 21, 0};
+    }
+};
+
+template <int V, bool Decode>
+class AdaptiveCoder {
+  public:
+    AdaptiveCoder(const AdaptiveGroup& group, const AdaptivePreset& preset, void* levels,
+                  typename RangeCoderOf<Decode>::Type& coder)
+        : g_(group), preset_(preset), coder_(coder), rows_{levels, group.level_bytes, group.width},
+          frames_(group.height, group.width, 3), errors_(group.height, group.width, 3),
+          bands_((group.width + preset.band - 1) / preset.band), top_(static_cast<float>(group.max_level)),
+          step_(static_cast<float>(2 * group.max_error + 1)),
+          predictors_(preset.slow_decay > 0 ? kSnapshots + 2 : kSnapshots),
+          recent_(3 * static_cast<size_t>(group.width + 2 * kPad)), row_(static_cast<size_t>(group.width)),
+          kinds_{{bands_, preset}, {bands_, preset}, {bands_, preset}} {
+        for (int i = 0; i <= kMeanMemory; i++) reciprocal_[i] = 1 / static_cast<float>(i + 1);
+        // Every cell keeps a little of the whole, so that nothing is impossible.
+        floor_ = static_cast<uint32_t>(g_.max_level) + 1 < 8192 ? 8192 / (static_cast<uint32_t>(g_.max_level) + 1) : 1;
+    }
+
+    void run() {
+        for (int s = 0; s < g_.sequences; s++)
+            for (int n = 0; n < g_.frames; n++) code_frame(s, n);
+    }
+
+  private:
+    const AdaptiveGroup& g_;
+    const AdaptivePreset& preset_;
+    typename RangeCoderOf<Decode>::Type& coder_;
+    LevelRows rows_;
+    Frames frames_, errors_;
+    const int bands_;
+    const float top_, step_;
+    const int predictors_;
+    Array<Vec8> recent_;  // absolute errors of each predictor: this row and the two before
+    Array<float> row_;
+    KindState<V> kinds_[kReferenceKinds];
+    LogisticTable logistic_;
+    float reciprocal_[kMeanMemory + 1];
+    uint32_t floor_;
+
+    // Of the frame that is being coded.
+    float *current_, *error_, *known_, *known_error_;
+    KindState<V>* kind_;
+    int references_;
+    Vec8 *recent0_, *recent1_, *recent2_;
+
+    int64_t first_row(int s, int n) const { return (static_cast<int64_t>(s) * g_.frames + n) * g_.height; }
+
+    void code_frame(int s, int n) {
+        references_ = 0;
+        int64_t first = -1, second = -1;
+        if (n > 0) {
+            first = first_row(s, n - 1);
+            second = s > 0 ? first_row(s - 1, n) : n > 1 ? first_row(s, n - 2) : -1;
+        } else if (s > 0) {
+            first = first_row(s - 1, 0);
+            second = s > 1 ? first_row(s - 2, 0) : -1;
+        }
+        if (first >= 0) frames_.load(1, rows_, first), references_++;
+        if (second >= 0) frames_.load(2, rows_, second), references_++;
+        kind_ = &kinds_[references_];
+        current_ = frames_.at(0);
+        known_ = frames_.at(1);
+        // The errors of the frame before; those of a sequence's first frame are kept for the next sequence.
+        error_ = errors_.at(n % 2);
+        known_error_ = n > 0 ? errors_.at((n - 1) % 2) : errors_.at(2);
+        const TapList taps(V, references_, static_cast<int32_t>(frames_.size), static_cast<int32_t>(2 * frames_.size),
+                           frames_.stride);
+        start_frame();
+        for (int y = 0; y < g_.height; y++) code_row(taps, first_row(s, n) + y, y);
+        errors_.pad_ends(error_);
+        if (n == 0) std::memcpy(errors_.at(2) - kPad * (errors_.stride + 1), error_ - kPad * (errors_.stride + 1),
+                                static_cast<size_t>(errors_.size) * sizeof(float));
+    }
+
+    // Rows above the first: the known frame, or zeros.
+    void start_frame() {
+        const size_t above = static_cast<size_t>(kPad) * frames_.stride;
+        float* start = current_ - kPad * frames_.stride - kPad;
+        if (references_) std::memcpy(start, known_ - kPad * frames_.stride - kPad, above * sizeof(float));
+        else std::memset(start, 0, above * sizeof(float));
+        std::memset(error_ - kPad * errors_.stride - kPad, 0, above * sizeof(float));
+        for (size_t i = 0; i < recent_.size; i++) recent_[i] = Vec8{} + 1.0f;
+    }
+
+    void code_row(const TapList& taps, int64_t level_row, int y) {
+        float* row = current_ + static_cast<int64_t>(y) * frames_.stride;
+        float* error = error_ + static_cast<int64_t>(y) * errors_.stride;
+        for (int x = 1; x <= kPad; x++) {
+            row[-x] = row[-frames_.stride];
+            error[-x] = 0;
+        }
+        // Right of the row nothing is known yet: taps do not reach there except through rows above.
+        const int64_t span = g_.width + 2 * kPad;
+        recent0_ = recent_.data + y % 3 * span + kPad;
+        recent1_ = recent_.data + (y + 2) % 3 * span + kPad;
+        recent2_ = recent_.data + (y + 1) % 3 * span + kPad;
+        for (int x = 1; x <= kPad; x++) recent0_[-x] = recent1_[0];
+        if constexpr (!Decode) rows_.read(level_row, row_.data);
+        for (int b = 0; b < bands_; b++) code_band(taps, row, error, y, b);
+        frames_.pad_sides(row);
+        errors_.pad_sides(error);
+        for (int x = 0; x < kPad; x++) recent0_[g_.width + x] = recent0_[g_.width - 1];
+        if (Decode || g_.max_error) rows_.write(level_row, row);
+        kind_->scale.end_row(0.98f);
+    }
+
+    void code_band(const TapList& taps, float* row, float* error, int y, int b) {
+        const int x0 = b * preset_.band, x1 = x0 + preset_.band < g_.width ? x0 + preset_.band : g_.width;
+        bool ready = false;
+        for (int x = x0; x < x1; x++) {
+            const float* c = row + x;
+            if (repeats(c, static_cast<int64_t>(y) * frames_.stride + x) && code_repeat(row, error, x)) continue;
+            if (!ready) {
+                if ((y + b) % preset_.solve_rows == 0 || y < 2) solve_band(taps, b);
+                decay_band(taps, b);
+                ready = true;
+            }
+            code_voxel(taps, row, error, y, x, b);
+        }
+    }
+
+    // Whether everything next to the voxel has one and the same value.
+    bool repeats(const float* c, int64_t place) const {
+        const int st = frames_.stride;
+        const float v = c[-1];
+        if (c[-st] != v || c[-st - 1] != v || c[1 - st] != v) return false;
+        if (!references_) return true;
+        const float* k = known_ + place;
+        return k[0] == v && k[1] == v && k[st] == v && k[-1] == v && k[-st] == v;
+    }
+
+    bool code_repeat(float* row, float* error, int x) {
+        const int st = frames_.stride;
+        const float* c = row + x;
+        const float v = c[-1];
+        const int context = (c[-2] == v) + 2 * (c[-2 * st] == v) + 4 * (c[2 - st] == v) + 8 * (c[-2 - st] == v) +
+                            16 * (v == 0 || v == top_) + 32 * (error[x - 1] + error[x - st] + error[x + 1 - st] > 0);
+        RepeatModel& model = kind_->repeat[context];
+        bool repeated;
+        if constexpr (Decode) repeated = coder_.decode_bit(model.p16());
+        else repeated = absolute(row_[x] - v) <= static_cast<float>(g_.max_error), coder_.encode_bit(repeated, model.p16());
+        model.update(repeated);
+        if (!repeated) return false;
+        row[x] = v;
+        error[x] = 0;
+        recent0_[x] = Vec8{};
+        return true;
+    }
+
+    void decay_band(const TapList& taps, int b) {
+        kind_->fast[b].scale(preset_.decay, taps.count);
+        if (preset_.slow_decay > 0) kind_->slow[b].scale(preset_.slow_decay, taps.count);
+        if (preset_.stack) kind_->stack[b].scale(0.92f, kStackFeatures);
+    }
+
+    // The statistics of a band and half those of its neighbours.
+    template <class T>
+    static T around(Array<T>& bands, int b, int count) {
+        T m = bands[b];
+        if (b > 0) m.add(bands[b - 1], 0.5f, count);
+        if (b + 1 < static_cast<int>(bands.size)) m.add(bands[b + 1], 0.5f, count);
+        return m;
+    }
+
+    Vec (*band_weights(int b))[kMaxVectors] {
+        return reinterpret_cast<Vec(*)[kMaxVectors]>(kind_->weights.data + static_cast<size_t>(b) * 2 * kSnapshots * kMaxVectors);
+    }
+
+    void solve_band(const TapList& taps, int b) {
+        Normal<V> m = around(kind_->fast, b, taps.count);
+        solve<V>(m, taps.count, 3e-5f, taps.snapshot, kSnapshots, band_weights(b));
+        if (preset_.slow_decay > 0) {
+            m = around(kind_->slow, b, taps.count);
+            solve<V>(m, taps.count, 3e-5f, taps.snapshot + 1, 2, band_weights(b) + kSnapshots);
+        }
+        if (preset_.stack) {
+            Normal<1> n = around(kind_->stack, b, kStackFeatures);
+            const int all = kStackFeatures;
+            Vec solution[1][kMaxVectors];
+            solve<1>(n, kStackFeatures, 0.05f, &all, 1, solution);
+            kind_->stack_weights[b] = solution[0][0];
+        }
+    }
+
+    struct Prediction {
+        Vec taps[V];       // neighbours less the base; the target's lane still empty
+        float base, blended;
+        Vec8 each;         // every predictor's value
+        Vec stack;         // features of the second stage
+        float spread;      // disagreement of the predictors
+    };
+
+    void predict(const TapList& taps, const float* c, const float* k, int x, int b, Prediction& p) {
+        const int st = frames_.stride;
+        p.base = references_ ? (c[-1] + c[-st] + 2 * k[0]) * 0.25f : (c[-1] + c[-st]) * 0.5f;
+        float* f = reinterpret_cast<float*>(p.taps);
+        for (int i = 0; i < V * kLanes; i++) f[i] = c[taps.offset[i]] - p.base;
+        for (int i = taps.count; i < V * kLanes; i++) f[i] = 0;
+        const Vec(*w)[kMaxVectors] = band_weights(b);
+        p.each = Vec8{};
+        for (int i = 0; i < predictors_; i++) {
+            Vec sum = w[i][0] * p.taps[0];
+            for (int v = 1; v < V; v++) sum += w[i][v] * p.taps[v];
+            p.each[i] = sum_lanes(sum) + p.base;
+        }
+        const Vec8 e = recent0_[x - 1] + recent1_[x] + recent1_[x - 1] + recent1_[x + 1] +
+                       0.5f * (recent0_[x - 2] + recent2_[x]) + 0.01f;
+        Vec8 trust = 1.0f / (e * e);
+        float total = 0, blend = 0;
+        for (int i = 0; i < predictors_; i++) total += trust[i], blend += trust[i] * p.each[i];
+        p.blended = blend / total;
+        p.spread = absolute(p.each[0] - p.each[2]) + absolute(p.each[1] - p.each[2]);
+        if (preset_.stack) stack(c, k, b, p);
+    }
+
+    // Second stage: least squares over the first stage's values and two simple predictors.
+    void stack(const float* c, const float* k, int b, Prediction& p) {
+        const float west = c[-1], north = c[-frames_.stride], corner = c[-frames_.stride - 1];
+        const float low = west < north ? west : north, high = west < north ? north : west;
+        const float median = corner >= high ? low : corner <= low ? high : west + north - corner;
+        p.stack = Vec{};
+        for (int i = 0; i < predictors_; i++) p.stack[i] = p.each[i] - p.blended;
+        p.stack[5] = 0.3f * (median - p.blended);
+        if (references_) p.stack[6] = 0.3f * (k[0] - p.blended);
+        p.blended += sum_lanes(p.stack * kind_->stack_weights[b]);
+    }
+
+    // Initialised as a whole: single lanes written one by one would go through memory.
+    Vec scale_features(const float* c, const float* k, const float* e, const float* ke, const Prediction& p) const {
+        const int st = frames_.stride;
+        const float ring = e[-st - 2] + e[2 - st] + e[-2 * st - 1] + e[1 - 2 * st];
+        const float gradient = absolute(c[-1] - c[-st - 1]) + absolute(c[-st] - c[1 - st]);
+        if (references_)
+            return Vec{e[-1], e[-st], e[-st - 1], e[1 - st], e[-2] + e[-2 * st], ring, ke[0], ke[1] + ke[-1],
+                       ke[st] + ke[-st], ke[st + 1] + ke[st - 1] + ke[-st - 1] + ke[1 - st], p.spread, gradient,
+                       absolute(k[0] - p.blended), 0.3f, ke[2] + ke[-2] + ke[2 * st] + ke[-2 * st], 0};
+        return Vec{e[-1], e[-st], e[-st - 1], e[1 - st], e[-2] + e[-2 * st], ring, 0, 0, 0, 0, p.spread, gradient,
+                   absolute(c[-st] - c[-2 * st]), 0.3f, e[3 - st] + e[-3 - st] + e[-3] + e[-3 * st], 0};
+    }
+
+    void code_voxel(const TapList& taps, float* row, float* error, int y, int x, int b) {
+        KindState<V>& kind = *kind_;
+        const int st = frames_.stride;
+        const float* c = row + x;
+        const int64_t place = static_cast<int64_t>(y) * st + x;
+        const float* k = known_ + place;
+        Prediction p;
+        predict(taps, c, k, x, b, p);
+        float mean = p.blended;
+        if (!(mean > 0)) mean = 0;
+        if (mean > top_) mean = top_;
+        p.blended = mean;
+
+        Vec features = scale_features(c, k, error + x, known_error_ + place, p);
+        float scale = sum_lanes(kind.scale.weights * features);
+        const float* e = error + x;
+        const float least = 0.02f * (e[-1] + e[-st] + (references_ ? known_error_[place] : 0)) + 0.03f;
+        if (!(scale > least)) scale = least;
+
+        int activity = half_octaves(scale * 4);
+        activity = activity > 15 ? 15 : activity;
+        RunningMean& bias = kind.bias[activity * 8 + (c[-1] > mean) * 4 + (c[-st] > mean) * 2 +
+                                      (references_ ? k[0] > mean : c[1 - st] > mean)];
+        const float centre = mean + bias.mean;
+        int level = half_octaves(scale * 8);
+        level = level >= kScaleContexts ? kScaleContexts - 1 : level;
+        RunningMean& gain = kind.gain[level];
+        // A logistic's mean absolute error is 2 ln 2 times its scale.
+        const float inverse_scale = 1 / (scale * gain.mean * 0.72f);
+        const float value = code_value(x, centre, inverse_scale, kind.warp[level]);
+
+        const float deviation = value - centre, magnitude = absolute(deviation);
+        row[x] = value;
+        error[x] = magnitude;
+        bias.add(value - mean, 128, reciprocal_);
+        const float relative = magnitude / scale;
+        gain.add(relative < 16 ? relative : 16, kMeanMemory, reciprocal_);
+        const float squared = scale * scale;
+        for (int i = 0; i < predictors_; i++) recent0_[x][i] = absolute(p.each[i] - value);
+        kind.scale.update(features, magnitude < 6 * scale ? magnitude : 6 * scale, 1 / (squared + 0.01f));
+        learn(taps, p, value, 1 / (squared + 0.5f), b);
+    }
+
+    void learn(const TapList& taps, Prediction& p, float value, float weight, int b) {
+        reinterpret_cast<float*>(p.taps)[taps.count] = value - p.base;
+        kind_->fast[b].update(p.taps, weight, taps.count);
+        if (preset_.slow_decay > 0) kind_->slow[b].update(p.taps, weight, taps.count);
+        if (preset_.stack) {
+            p.stack[kStackFeatures] = value - first_stage(p);
+            kind_->stack[b].update(&p.stack, weight, kStackFeatures);
+        }
+    }
+    static float first_stage(const Prediction& p) { return p.each[0] - p.stack[0]; }
+
+    // Code the cell of `row_[x]` on the lattice of the quantiser; returns the value that the decoder sees.
+    float code_value(int x, float centre, float inverse_scale, Warp& warp) {
+        // Lossless: cells are the levels. Otherwise they are `step_` wide around the rounded prediction.
+        float origin = 0;
+        if (g_.max_error) {
+            origin = static_cast<float>(static_cast<int32_t>(centre + 0.5f));
+            if (!(origin > 0)) origin = 0;
+            if (origin > top_) origin = top_;
+        }
+        const float reach = static_cast<float>(g_.max_error);
+        const int32_t lowest = -static_cast<int32_t>((origin + reach) / step_);
+        const int32_t highest = static_cast<int32_t>((top_ - origin + reach) / step_);
+        const auto cells = static_cast<uint32_t>(highest - lowest + 1);
+        const float edge = origin - reach - 0.5f - centre;
+        const uint64_t share = kTotal - static_cast<uint64_t>(cells) * floor_;
+        auto quantile = [&](int32_t cell) {  // of the cell's lower edge
+            return cell <= lowest ? 0 : cell > highest ? kTotal
+                   : logistic_.at((edge + static_cast<float>(cell) * step_) * inverse_scale);
+        };
+        auto cumulative = [&](int32_t cell, uint32_t u) {
+            return static_cast<uint32_t>(warp.at(u) * share >> kTotalBits) + static_cast<uint32_t>(cell - lowest) * floor_;
+        };
+        int32_t cell;
+        uint32_t u0, u1, start, end;
+        if constexpr (Decode) {
+            const uint32_t target = coder_.peek();
+            cell = first_guess(target, warp, centre, origin, inverse_scale);
+            cell = cell < lowest ? lowest : cell > highest ? highest : cell;
+            u0 = quantile(cell), start = cumulative(cell, u0);
+            u1 = quantile(cell + 1), end = cumulative(cell + 1, u1);
+            int32_t stride = 1;
+            // Gallop towards the cell, then halve: at most some 40 steps whatever the stream says.
+            int32_t low = lowest, high = highest + 1;
+            while (target < start || target >= end) {
+                int32_t next;
+                if (target < start) high = cell, next = cell - stride;
+                else low = cell + 1, next = cell + stride;
+                if (next < low || next >= high) next = low + (high - low) / 2;
+                stride *= 2;
+                cell = next;
+                u0 = quantile(cell), start = cumulative(cell, u0);
+                u1 = quantile(cell + 1), end = cumulative(cell + 1, u1);
+            }
+            coder_.consume(start, end - start);
+        } else {
+            const float offset = row_[x] - origin;
+            cell = offset < 0 ? -static_cast<int32_t>((reach - offset) / step_) : static_cast<int32_t>((offset + reach) / step_);
+            u0 = quantile(cell), start = cumulative(cell, u0);
+            u1 = quantile(cell + 1), end = cumulative(cell + 1, u1);
+            coder_.encode(start, end - start);
+        }
+        warp.update(u0, u1, 9);
+        const float value = origin + static_cast<float>(cell) * step_;
+        return value < 0 ? 0 : value > top_ ? top_ : value;
+    }
+
+    int32_t first_guess(uint32_t target, const Warp& warp, float centre, float origin, float inverse_scale) const {
+        const float u = warp.inverse(target) * (1024.0f / kWarpBins);
+        const int i = u < 0 ? 0 : u > 1023 ? 1023 : static_cast<int>(u);
+        const float z = logistic_.quantile[i] + (logistic_.quantile[i + 1] - logistic_.quantile[i]) * (u - static_cast<float>(i));
+        const float cell = (centre + z / inverse_scale - origin) / step_;
+        return cell > 1e7f ? 10000000 : cell < -1e7f ? -10000000 : static_cast<int32_t>(cell + (cell < 0 ? -0.5f : 0.5f));
+    }
+};
+
+template <bool Decode>
+void run_coder(const AdaptiveGroup& group, const AdaptivePreset& preset, void* levels,
+               typename RangeCoderOf<Decode>::Type& coder) {
+    switch (preset.vectors) {
+        case 1: AdaptiveCoder<1, Decode>(group, preset, levels, coder).run(); break;
+        case 2: AdaptiveCoder<2, Decode>(group, preset, levels, coder).run(); break;
+        default: AdaptiveCoder<3, Decode>(group, preset, levels, coder).run(); break;
+    }
+}
+
+void encode_group(const AdaptiveGroup& group, const AdaptivePreset& preset, void* levels, ByteBuffer& out) {
+    RangeEncoder coder(out);
+    run_coder<false>(group, preset, levels, coder);
+    coder.finish();
+}
+
+bool decode_group(const AdaptiveGroup& group, const AdaptivePreset& preset, const uint8_t* data, size_t size, void* levels) {
+    RangeDecoder coder(data, size);
+    run_coder<true>(group, preset, levels, coder);
+    return coder.plausible();
+}

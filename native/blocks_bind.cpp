@@ -1,0 +1,70 @@
+// Python functions of the block codec; the interpreter lock is released while they work.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <new>
+#include <string>
+
+#include "bindings.hpp"
+#include "blocks_codec.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+namespace blocks = medcodec::blocks;
+template <class Value>
+using Voxels = nb::ndarray<const Value, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Output = nb::ndarray<Value, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+blocks::Path path_of(const std::string& name) {
+    if (name == "auto") return blocks::Path::kAuto;
+    if (name == "scalar") return blocks::Path::kScalar;
+    if (name == "sse2") return blocks::Path::kSse2;
+    if (name == "avx2") return blocks::Path::kAvx2;
+    throw blocks::Error("unknown path; known: auto, scalar, sse2, avx2");
+}
+
+template <class Array>
+blocks::Shape shape_of(const Array& a) {
+    return {static_cast<std::int64_t>(a.shape(0)), static_cast<std::int64_t>(a.shape(1)),
+            static_cast<std::int64_t>(a.shape(2)), static_cast<std::int64_t>(a.shape(3))};
+}
+
+template <class Value>
+nb::bytes encode(const Voxels<Value>& voxels, const std::string& path) {
+    std::vector<std::uint8_t> data;
+    {
+        nb::gil_scoped_release unlocked;
+        data = blocks::encode(voxels.data(), shape_of(voxels), path_of(path));
+    }
+    return nb::bytes(data.data(), data.size());
+}
+
+template <class Value>
+void decode(const nb::bytes& data, const Output<Value>& out, const std::string& path) {
+    const auto* bytes = static_cast<const std::uint8_t*>(data.data());
+    const std::size_t size = data.size();
+    nb::gil_scoped_release unlocked;
+    blocks::decode(bytes, size, shape_of(out), path_of(path), out.data());
+}
+
+template <class Value>
+void bind_value(nb::module_& m) {
+    m.def("blocks_encode", &encode<Value>, nb::arg("voxels").noconvert(), nb::kw_only(), nb::arg("path") = "auto",
+          "Encode voxels of shape (sequences, frames, height, width) without loss.");
+    m.def("blocks_decode", &decode<Value>, nb::arg("data"), nb::arg("out").noconvert(), nb::kw_only(),
+          nb::arg("path") = "auto",
+          "Decode into `out`, an array of the encoded shape; RuntimeError if the stream is damaged.");
+}
+
+}  // namespace
+
+void bind_blocks(nb::module_& m) {
+    bind_value<std::int8_t>(m);
+    bind_value<std::uint8_t>(m);
+    bind_value<std::int16_t>(m);
+    bind_value<std::uint16_t>(m);
+    bind_value<std::int32_t>(m);
+}

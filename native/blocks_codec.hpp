@@ -1,0 +1,26 @@
+// The block codec: groups of frames to bytes and back. The format is in docs/format-blocks.md.
+#pragma once
+#include <vector>
+
+#include "blocks_bytes.hpp"
+#include "blocks_kernels.hpp"
+
+namespace medcodec::blocks {
+
+// Encodes voxels in C order. Value is an integer type of 8, 16 or 32 bits, but not uint32_t.
+template <class Value>
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape&, Path);
+
+// Decodes into voxels; throws Error if the stream is damaged or does not fit the shape or the type.
+template <class Value>
+void decode(const std::uint8_t* data, std::size_t size, const Shape&, Path, Value* voxels);
+
+// What a coded stream begins with, after version and mode.
+struct Header {
+    std::uint8_t flags;
+    std::int32_t base;    // the smallest value
+    std::uint32_t span;   // largest - smallest; with kMapped, number of values - 1
+    int magnitude_shift;  // of residual magnitudes, for contexts
+};
+
+}  // namespace medcodec::blocks

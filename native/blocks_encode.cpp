@@ -1,0 +1,290 @@
+// The encoder of the block codec: choose predictors, gather statistics, write.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "blocks_codec.hpp"
+#include "blocks_entropy.hpp"
+#include "blocks_ops.hpp"
+#include "blocks_train.hpp"
+#include "blocks_values.hpp"
+
+namespace medcodec::blocks {
+namespace {
+
+template <class T>
+class FrameEncoder {
+  public:
+    using U = typename generic::Arithmetic<T>::Unsigned;
+
+    FrameEncoder(Planes<T>& planes, const Kernels& kernels, const Header& header)
+        : planes_(planes),
+          shape_(planes.shape()),
+          ops_{kernels},
+          header_(header),
+          range_(header.span),
+          stride_(shape_.width + kPadRight),
+          residuals_(static_cast<std::size_t>(shape_.height * stride_)),
+          activity_(shape_),
+          line_(static_cast<std::size_t>(shape_.width + kPadRight)),
+          zigzag_(line_.size()),
+          token_counts_(kAllLevels),
+          more_counts_(kAllLevels),
+          choice_counts_(kAllLevels) {
+        tokens_.resize(static_cast<std::size_t>(shape_.voxels() + kPadRight));
+        levels_.resize(tokens_.size());
+    }
+
+    std::vector<std::uint8_t> encode() {
+        predictors_ = train(planes_, ops_.k, header_.span);
+        for (std::int64_t s = 0; s < shape_.sequences; ++s)
+            for (std::int64_t f = 0; f < shape_.frames; ++f) encode_frame(s, f);
+        tokens_.resize(at_);
+        levels_.resize(at_);
+        return assemble();
+    }
+
+  private:
+    void encode_frame(std::int64_t s, std::int64_t f) {
+        for (std::int64_t y = 0; y < shape_.height; y += kBlock) choose_row(s, f, y);
+        if (frame_class(s, f) == kIntra) first_row(s, f);
+        for (std::int64_t y = 0; y < shape_.height; ++y) code_row(s, f, y);
+    }
+
+    void choose_row(std::int64_t s, std::int64_t f, std::int64_t y) {
+        const int cls = frame_class(s, f);
+        RowTaps<T> rows[kBlock];
+        const T* voxels[kBlock];
+        BlockTask<T> task{
+            rows,           0,          0,          0, voxels, predictors_.weights[cls], predictors_.count[cls],
+            tap_pairs(cls), range_.low, range_.high};
+        task.row_count = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.height - y));
+        for (int j = 0; j < task.row_count; ++j) {
+            rows[j] = planes_.taps(s, f, y + j);
+            voxels[j] = planes_.row(s, f, y + j);
+        }
+        int left = 0;
+        for (std::int64_t x = 0; x < shape_.width; x += kBlock) {
+            task.column = x;
+            task.columns = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.width - x));
+            const int choice = ops_.choose_block(task, residuals_.data() + y * stride_ + x, stride_);
+            choices_.push_back(static_cast<std::uint8_t>(choice));
+            choice_levels_.push_back(static_cast<std::uint8_t>(left));
+            ++choice_counts_[static_cast<std::size_t>(left)][static_cast<std::size_t>(choice)];
+            left = choice;
+        }
+    }
+
+    // With nothing above it, the very first row is predicted from the left.
+    void first_row(std::int64_t s, std::int64_t f) {
+        const T* row = planes_.row(s, f, 0);
+        for (std::int64_t x = 0; x < shape_.width; ++x)
+            residuals_[static_cast<std::size_t>(x)] =
+                generic::wrap<T>(static_cast<generic::Sum<T>>(row[x]) - row[x - 1]);
+    }
+
+    void code_row(std::int64_t s, std::int64_t f, std::int64_t y) {
+        const T* residuals = residuals_.data() + y * stride_;
+        const std::int64_t odd = shape_.width / 2, even = shape_.width - odd;
+        const ActivityRows rows = activity_.rows(s, f, y);
+        const int classes = frame_class(s, f) == kIntra ? 0 : 2;
+        Activity& activity = activity_.current(s, f);
+
+        for (std::int64_t i = 0; i < even; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i];
+        ops_.k.even_levels(rows, even, levels_.data() + at_);
+        code_phase(even, classes, activity.even(y));
+        for (std::int64_t i = 0; i < odd; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i + 1];
+        ops_.k.odd_levels(rows, odd, levels_.data() + at_);
+        code_phase(odd, classes + 1, activity.odd(y));
+    }
+
+    void code_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes) {
+        std::uint8_t* tokens = tokens_.data() + at_;
+        std::uint8_t* levels = levels_.data() + at_;
+        ops_.tokenise(line_.data(), count, header_.magnitude_shift, zigzag_.data(), tokens, magnitudes);
+        const int offset = context_class * kLevels;
+        for (std::int64_t i = 0; i < count; ++i) levels[i] = static_cast<std::uint8_t>(levels[i] + offset);
+        // Two sets of counters: the same one is seldom needed twice in a row.
+        std::int64_t i = 0;
+        for (; i + 1 < count; i += 2) {
+            ++token_counts_[levels[i]][tokens[i]];
+            ++more_counts_[levels[i + 1]][tokens[i + 1]];
+        }
+        if (i < count) ++token_counts_[levels[i]][tokens[i]];
+        put_raw(tokens, count);
+        at_ += static_cast<std::size_t>(count);
+    }
+
+    void put_raw(const std::uint8_t* tokens, std::int64_t count) {
+        raw_.make_room(static_cast<std::size_t>(count));
+        constexpr std::int64_t kTogether = sizeof(T) == 2 ? 4 : 1;  // at most 56 bits
+        std::int64_t i = 0;
+        for (; i + kTogether <= count; i += kTogether) {
+            std::uint64_t value = 0;
+            int filled = 0;
+            for (std::int64_t j = i; j < i + kTogether; ++j) {
+                const int bits = kTokenValues.bits[tokens[j]];
+                value |= static_cast<std::uint64_t>(zigzag_[static_cast<std::size_t>(j)] & ((1u << bits) - 1))
+                         << filled;
+                filled += bits;
+            }
+            raw_.put(value, filled);
+        }
+        for (; i < count; ++i) {
+            const int bits = kTokenValues.bits[tokens[i]];
+            raw_.put(zigzag_[static_cast<std::size_t>(i)] & ((1u << bits) - 1), bits);
+        }
+    }
+
+    std::vector<std::uint8_t> assemble() {
+        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
+        for (std::size_t i = 0; i < token_counts_.size(); ++i)
+            for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
+        const ContextModel choice_model = choose_contexts(choice_counts_, 1);
+        const ContextModel token_model = choose_contexts(token_counts_, kContextClasses);
+        BitWriter models;
+        write_predictors(models);
+        write_model(choice_model, 1, models);
+        write_model(token_model, kContextClasses, models);
+        const std::vector<std::uint8_t> side = models.finish();
+        const std::int64_t blocks = static_cast<std::int64_t>(choices_.size());
+        const auto choices = encode_tokens(choices_, choice_levels_, {1, blocks, 0}, choice_model, 1);
+        const auto raw = raw_.finish();
+        const std::int64_t odd = shape_.width / 2;
+        const Phases phases{shape_.sequences * shape_.frames * shape_.height, shape_.width - odd, odd};
+        const auto tokens = encode_tokens(tokens_, levels_, phases, token_model, lanes);
+        ByteWriter out;
+        out.put(side.size(), 4);
+        out.put(choices.size(), 4);
+        out.put(raw.size(), 4);
+        for (const auto* part : {&side, &choices, &raw, &tokens}) out.append(*part);
+        return std::move(out.data);
+    }
+
+    void write_predictors(BitWriter& out) const {
+        for (int c = 0; c < kFrameClasses; ++c) {
+            out.put(static_cast<std::uint32_t>(predictors_.count[c]), 4);
+            for (int k = 0; k < predictors_.count[c]; ++k)
+                for (int t = 0; t < 2 * tap_pairs(c); ++t)
+                    out.put(static_cast<std::uint32_t>(predictors_.weights[c][k][t]) & 0xffff, 16);
+        }
+    }
+
+    Planes<T>& planes_;
+    const Shape& shape_;
+    Ops<T> ops_;
+    const Header& header_;
+    Range<T> range_;
+    Predictors predictors_;
+    std::ptrdiff_t stride_;
+    std::vector<T> residuals_;  // of one frame
+    ActivityStore activity_;
+    std::vector<T> line_;  // residuals of one phase
+    std::vector<U> zigzag_;
+    std::vector<std::uint8_t> tokens_, levels_, choices_, choice_levels_;
+    std::size_t at_ = 0;
+    std::vector<Counts> token_counts_, more_counts_, choice_counts_;
+    BitSink raw_;
+};
+
+template <class T, class Value>
+void fill(Planes<T>& planes, const Value* voxels, const Header& header, const ValueMap& map) {
+    const Shape& shape = planes.shape();
+    for (std::int64_t s = 0; s < shape.sequences; ++s)
+        for (std::int64_t f = 0; f < shape.frames; ++f)
+            for (std::int64_t y = 0; y < shape.height; ++y, voxels += shape.width) {
+                map.to_stored(voxels, shape.width, header, planes.row(s, f, y));
+                planes.set_left_pad(s, f, y);
+                planes.set_right_pad(s, f, y);
+            }
+}
+
+template <class T, class Value>
+std::vector<std::uint8_t> encode_coded(const Value* voxels, const Shape& shape, Header header, const ValueMap& map,
+                                       const Kernels& kernels) {
+    Planes<T> planes(canonical(shape));
+    fill(planes, voxels, header, map);
+    ByteWriter out;
+    out.put(kVersion, 1);
+    out.put(kCoded, 1);
+    out.put(header.flags, 1);
+    out.put(static_cast<std::uint32_t>(header.base), 4);
+    out.put(header.span, 4);
+    out.put(static_cast<std::uint64_t>(header.magnitude_shift), 1);
+    if (header.flags & kMapped) map.write(out);
+    out.append(FrameEncoder<T>(planes, kernels, header).encode());
+    return std::move(out.data);
+}
+
+template <class Value>
+std::vector<std::uint8_t> encode_stored(const Value* voxels, std::int64_t count, std::int32_t base,
+                                        std::uint32_t span) {
+    ByteWriter out;
+    out.put(kVersion, 1);
+    out.put(kStored, 1);
+    out.put(static_cast<std::uint32_t>(base), 4);
+    const int bytes = stored_bytes(span);
+    out.put(static_cast<std::uint64_t>(bytes), 1);
+    for (std::int64_t i = 0; i < count; ++i)
+        out.put(static_cast<std::uint32_t>(voxels[i]) - static_cast<std::uint32_t>(base), bytes);
+    return std::move(out.data);
+}
+
+std::vector<std::uint8_t> encode_constant(std::int32_t value) {
+    ByteWriter out;
+    out.put(kVersion, 1);
+    out.put(kConstant, 1);
+    out.put(static_cast<std::uint32_t>(value), 4);
+    return std::move(out.data);
+}
+
+// std::minmax_element takes one voxel at a time.
+template <class Value>
+std::pair<Value, Value> extremes(const Value* voxels, std::int64_t count) {
+    Value least = voxels[0], most = voxels[0];
+    for (std::int64_t i = 0; i < count; ++i) {
+        least = voxels[i] < least ? voxels[i] : least;
+        most = voxels[i] > most ? voxels[i] : most;
+    }
+    return {least, most};
+}
+
+// Contexts see magnitudes below kMagnitudeMax: wide ranges are scaled down.
+int magnitude_shift(std::uint32_t span) {
+    int shift = 0;
+    while (span >> shift > 8u * kMagnitudeMax) ++shift;
+    return shift;
+}
+
+}  // namespace
+
+template <class Value>
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path) {
+    const std::int64_t count = shape.voxels();
+    if (count == 0) return encode_constant(0);
+    const auto [least, most] = extremes(voxels, count);
+    const std::int32_t base = least;
+    const std::uint32_t span = static_cast<std::uint32_t>(most) - static_cast<std::uint32_t>(least);
+    if (span == 0) return encode_constant(base);
+    Header header{0, base, span, 0};
+    if (count >= kManyVoxels) header.flags |= kManyLanes;
+    const ValueMap map = span < 65536 ? ValueMap::of(voxels, count, base, span) : ValueMap();
+    if (map.used()) {
+        header.flags |= kMapped;
+        header.span = map.last();
+    }
+    header.magnitude_shift = magnitude_shift(header.span);
+    if (span >= 65536) header.flags |= kWide;
+    auto coded = header.flags & kWide ? encode_coded<std::int32_t>(voxels, shape, header, map, kernels(path))
+                                      : encode_coded<std::int16_t>(voxels, shape, header, map, kernels(path));
+    const std::size_t plain = 7 + static_cast<std::size_t>(count) * static_cast<std::size_t>(stored_bytes(span));
+    return coded.size() <= plain ? coded : encode_stored(voxels, count, base, span);
+}
+
+template std::vector<std::uint8_t> encode(const std::int8_t*, const Shape&, Path);
+template std::vector<std::uint8_t> encode(const std::uint8_t*, const Shape&, Path);
+template std::vector<std::uint8_t> encode(const std::int16_t*, const Shape&, Path);
+template std::vector<std::uint8_t> encode(const std::uint16_t*, const Shape&, Path);
+template std::vector<std::uint8_t> encode(const std::int32_t*, const Shape&, Path);
+
+}  // namespace medcodec::blocks
