@@ -20,6 +20,9 @@ def encode_file(job: Job, *, effort: str, max_error: int | None = None) -> Strea
     """Return the .medc file of ``job.path``; not verified, as no rival decodes while it encodes."""
     import medcodec  # noqa: PLC0415
 
+    if job.path is None:
+        msg = "medcodec is measured on files"
+        raise ValueError(msg)
     target = BytesIO()
     medcodec.compress(job.path, target, effort=effort, max_error=max_error, threads=1, verify=False)
     return [target.getvalue()]

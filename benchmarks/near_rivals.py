@@ -110,7 +110,8 @@ def _decode_medcodec(streams: Streams, job: Job) -> AnyArray:
     import medcodec  # noqa: PLC0415
 
     with medcodec.open(BytesIO(streams[0]), threads=1) as volume:
-        return np.asarray(volume).T.reshape(job.stack.shape)
+        voxels: AnyArray = np.asarray(volume)
+    return voxels.T.reshape(job.stack.shape)
 
 
 NEAR_RIVALS = [
