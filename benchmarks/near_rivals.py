@@ -110,8 +110,8 @@ def _decode_medcodec(streams: Streams, job: Job) -> AnyArray:
     import medcodec  # noqa: PLC0415
 
     with medcodec.open(BytesIO(streams[0]), threads=1) as volume:
-        voxels: AnyArray = np.asarray(volume)
-    return voxels.T.reshape(job.stack.shape)
+        voxels: AnyArray = np.asarray(volume).T.reshape(job.stack.shape)
+    return voxels
 
 
 NEAR_RIVALS = [

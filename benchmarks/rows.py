@@ -99,7 +99,9 @@ def run_resumable(
     jobs: int,
     redo: Sequence[str],
 ) -> list[AnyRow]:
-    """Run the tasks that have no row in ``path`` yet, adding each row at once; return the rows of all tasks.
+    """Run the tasks that have no row in ``path`` yet, adding each at once; return all rows of the files.
+
+    Codecs that were measured earlier and are no task now come along, so that tables compare with them.
 
     Parameters
     ----------
@@ -127,7 +129,8 @@ def run_resumable(
             append_rows(path, [row])
             size = row.note if row.bpv is None else f"{row.bpv:.4f} bpv"
             print(f"[{done}/{len(waiting)}]", *row.key, size, file=sys.stderr)
-    return [rows[key] for key in tasks]
+    files = {key[0] for key in tasks}
+    return [row for row in rows.values() if row.file in files]
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

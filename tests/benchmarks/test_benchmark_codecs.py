@@ -11,13 +11,14 @@ from benchmarks.volumes import Source
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
-    """Smooth noisy volumes: signed 3-D, 4-D of 64x64 slices, and floats that are not integers."""
+    """Smooth noisy volumes: signed 3-D, 4-D of 64x64 slices, bytes, and floats that are not integers."""
     folder = tmp_path_factory.mktemp("volumes")
     rng = np.random.default_rng(3)
     x, y, z = np.meshgrid(np.arange(29), np.arange(21), np.arange(5), indexing="ij")
     signed = (700 * np.sin(x / 7 + z) * np.cos(y / 5) - 300 + rng.normal(0, 6, x.shape)).astype(np.int16)
     series = rng.integers(0, 3000, (64, 64, 3, 4)).astype(np.uint16)
     arrays = {"signed": signed, "series": series, "floats": rng.normal(size=(9, 8, 3)).astype(np.float32)}
+    arrays["bytes"] = rng.integers(0, 200, (33, 35, 2)).astype(np.uint8)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     return {name: Source(name, folder / f"{name}.npy") for name in arrays}
@@ -34,7 +35,7 @@ def skip_if_missing(needed: list[str]) -> None:
 
 
 @pytest.mark.parametrize("codec", lossless.RIVALS)
-@pytest.mark.parametrize("name", ["signed", "series", "floats"])
+@pytest.mark.parametrize("name", ["signed", "series", "bytes", "floats"])
 def test_every_codec_is_exact_or_says_why_not(codec: str, name: str, volumes: dict[str, Source]) -> None:
     rival = lossless.RIVALS[codec]
     skip_if_missing(rival.missing())
