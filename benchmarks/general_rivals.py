@@ -87,13 +87,8 @@ def _decode_blosc2(streams: Streams, job: Job) -> AnyArray:
 def _encode_pcodec(job: Job) -> Streams:
     from pcodec import ChunkConfig, standalone  # noqa: PLC0415
 
-    return [
-        bytes(
-            standalone.simple_compress(
-                job.stack.ravel(), ChunkConfig(compression_level=12, enable_8_bit=True)
-            )
-        )
-    ]
+    config = ChunkConfig(compression_level=12, enable_8_bit=True)
+    return [bytes(standalone.simple_compress(job.stack.ravel(), config))]
 
 
 def _decode_pcodec(streams: Streams, job: Job) -> AnyArray:
