@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
-from medcodec.codecs.adaptive.bounded import bounded_mapping
+from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.codecs.adaptive.mapping_levels import Levels, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
@@ -59,8 +59,11 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
 def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     """Return a coding of voxels in which none is off by more than ``max_error`` stored units."""
     bounded = bounded_mapping(voxels, max_error)
-    if bounded is None or effort in ("fastest", "fast"):
+    if bounded is None:
         return encode_lossless(voxels, effort=effort)
+    if effort in ("fastest", "fast"):
+        coarse = quantised(bounded)
+        return _with_mapping(_BLOCK_LEVELS, coarse.mapping, encode_blocks(coarse.levels))
     coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
     return _with_mapping(_PREDICTED, bounded.mapping, coded)
 
@@ -87,7 +90,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     elif coder == _LABELS:
         levels = decode_labels(reader.rest(), shape)
     elif coder == _BLOCK_LEVELS:
-        levels = decode_blocks(reader.rest(), shape, np.dtype(np.int32))
+        levels = decode_blocks(reader.rest(), shape, level_dtype(mapping.level_count))
     else:
         msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
@@ -102,6 +105,8 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
         yield _LABELS, encode_labels(levels)
     if advantage < _SAMPLE_MARGIN:
         yield _natural(levels, effort)
+        if effort != "fast":
+            yield _BLOCK_LEVELS, encode_blocks(levels)
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
