@@ -33,8 +33,8 @@ def test_integers_keep_the_bound(
     limits = np.iinfo(dtype)
     rng = np.random.default_rng(seed)
     span = int(rng.choice([3, 200, 60000]))
-    low = int(rng.choice([limits.min, max(limits.min, limits.max - span)]))
-    voxels = (low + rng.integers(0, min(span, limits.max - low) + 1, shape).astype(object)).astype(dtype)
+    low = [int(limits.min), max(int(limits.min), int(limits.max) - span)][rng.integers(2)]
+    voxels = (low + rng.integers(0, min(span, int(limits.max) - low) + 1, shape).astype(object)).astype(dtype)
     found, _ = decoded(voxels, effort=effort, max_error=bound)
     assert found.dtype == voxels.dtype
     assert np.abs(found.astype(object) - voxels.astype(object)).max() <= bound
