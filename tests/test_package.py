@@ -76,8 +76,13 @@ def test_the_installed_package_is_under_test():
 def test_the_installed_version_and_command():
     distribution = installed()
     assert distribution.version == medcodec.__version__
-    commands = {point.name: point for point in distribution.entry_points if point.group == "console_scripts"}
-    assert callable(commands["medcodec"].load())
+    scripts = [point for point in distribution.entry_points if point.group == "console_scripts"]
+    assert [point.name for point in scripts] == ["medcodec"]
+    module, function = scripts[0].value.split(":")
+    assert python(f"from {module} import {function} as run; run(['--version'])").split() == [
+        "medcodec",
+        medcodec.__version__,
+    ]
 
 
 def test_the_version_is_the_same_everywhere(project):
