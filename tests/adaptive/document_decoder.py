@@ -443,7 +443,8 @@ class Decoder:
         level = min(half_octaves(scale * F(8)), 31)
         gain = kind.gain[level]
         centre = mean + bias.value
-        value = self.decode_value(centre, F(1) / (scale * gain.value * F(0.72)), kind.warp[level])
+        unit = max(scale * gain.value * F(0.72), self.step * F(0.15))
+        value = self.decode_value(centre, F(1) / unit, kind.warp[level])
         size = abs(value - centre)
         c.put(x, y, value)
         e.put(x, y, size)
@@ -452,7 +453,7 @@ class Decoder:
         gain.learn(min(size / scale, F(16)))
         squared = scale * scale
         kind.scale.learn(features, min(size, F(6) * scale), F(1) / (squared + F(0.01)))
-        weight = F(1) / (squared + F(0.5))
+        weight = F(1) / (squared + (F(0.5) + (self.step * self.step - F(1)) / F(12)))
         kind.fast[b].learn(self.features, value - self.base, weight)
         kind.slow[b].learn(self.features, value - self.base, weight)
         kind.second[b].learn(self.second, value - (self.each[0] - self.second[0]), weight)

@@ -1,4 +1,4 @@
-"""Files of every coder of the adaptive codec, written by version 1, decode for ever; never write them again."""
+"""Files of every coder of the adaptive codec, written by version 1, decode for ever; never rewrite them."""
 
 from __future__ import annotations
 
