@@ -18,7 +18,7 @@ PATHS = [path for path in ("baseline", "avx2", "avx512") if _native.adaptive_has
 
 
 def scan(shape: tuple[int, int, int, int], *, top: int = 4000, seed: int = 0) -> np.ndarray:
-    """Return smooth structures, noise and a flat background, as levels: integers only, alike everywhere."""
+    """Return smooth structures, noise and a flat background: integers only, the same everywhere."""
     rng = np.random.Generator(np.random.PCG64(seed))
     levels = rng.integers(0, top, shape)
     for axis in (1, 2, 3):

@@ -38,7 +38,7 @@ Shape = tuple[int, int, int, int]
 
 
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
-    """Return the smallest coding that effort allows, shape ``(sequences, frames, height, width)``."""
+    """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
     mapping = fit_mapping(voxels)
