@@ -151,6 +151,8 @@ class Compress(Command):
                 with spooled() as file:
                     done = compress(source, file, progress=progress, **self.options)
                     to_stdout(file)
+        for note in done.notes:
+            self.console.note(note)
         self.console.result(summary_line(name, done, done.source_bytes or size))
         return DONE
 

@@ -108,6 +108,8 @@ class Decompress(Command):
                 threads=self.threads,
                 overwrite=self.force,
             )
+        for note in done.notes:
+            self.console.note(note)
         written = sum(path.stat().st_size for path in done.paths)
         where = ", ".join(str(path) for path in done.paths[:3]) + (", ..." if len(done.paths) > 3 else "")
         self.console.result(
