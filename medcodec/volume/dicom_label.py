@@ -64,7 +64,7 @@ def is_mammogram(head: bytes) -> bool:
 def _within_stored_bits(
     words: npt.NDArray[Any], layout: PixelLayout, head: bytes, marks: Sequence[LossyMark]
 ) -> npt.NDArray[Any]:
-    """Bring values that an error took over the greatest stored one back to it: readers would cut the bit off."""
+    """Bring values that an error took over the greatest stored one back to it; readers would cut them off."""
     dataset = parse_dataset(head, tags=["BitsStored", "HighBit"])
     stored, high = integer(value_of(dataset, "BitsStored")), integer(value_of(dataset, "HighBit"))
     plain = words.dtype.kind == "u" and not layout.packed_bits and high == stored - 1

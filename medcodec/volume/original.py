@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from medcodec.errors import FormatError
 from medcodec.volume.gzip_layer import GzipLayer, find_layer
 from medcodec.volume.model import SourceRecord
-from medcodec.volume.streams import GZIP_MAGIC, decompress
+from medcodec.volume.streams import GZIP_MAGIC, Buffer
 
 BLOB = "original"
-_KEYS = {"bytes", "gzip", "name", "sha256"}
+_KEYS = {"bytes", "gzip", "name", "packed", "sha256"}
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,24 @@ class Original:
         Its size.
     sha256
         Of all its bytes, in hex.
+    packed
+        It is a gzip file.
     layer
-        How to compress it as it was; None if it was not, or if that is not known.
+        How to make its gzip layer again; None where that is not known.
     """
 
     name: str
     size_bytes: int
     sha256: str
+    packed: bool = False
     layer: GzipLayer | None = None
 
     @classmethod
-    def of(cls, name: str, data: bytes, *, find_gzip: bool = True) -> Original:
-        """Describe a file by its name and bytes; ``find_gzip`` looks for how it was compressed."""
-        layer = None
-        if find_gzip and data[:2] == GZIP_MAGIC:
-            layer = find_layer(data, decompress(data, place=name))
-        return cls(name, len(data), hashlib.sha256(data).hexdigest(), layer)
+    def of(cls, name: str, data: bytes, content: Buffer | None = None) -> Original:
+        """Describe a file by its name and bytes; with ``content``, what is in it, by its gzip layer too."""
+        packed = data[: len(GZIP_MAGIC)] == GZIP_MAGIC
+        layer = find_layer(data, content) if packed and content is not None else None
+        return cls(name, len(data), hashlib.sha256(data).hexdigest(), packed, layer)
 
     def matches(self, data: bytes) -> bool:
         """Tell whether a file has the same bytes."""
@@ -51,8 +53,8 @@ class Original:
     def to_blob(self) -> bytes:
         """Return the description as the bytes that a source record holds."""
         layer = self.layer and [self.layer.header.hex(), self.layer.level, self.layer.memory]
-        fields = {"bytes": self.size_bytes, "gzip": layer, "name": self.name, "sha256": self.sha256}
-        return json.dumps(fields, separators=(",", ":")).encode()
+        fields = {"bytes": self.size_bytes, "gzip": layer, "name": self.name, "packed": self.packed}
+        return json.dumps({**fields, "sha256": self.sha256}, separators=(",", ":")).encode()
 
     @classmethod
     def from_source(cls, source: SourceRecord) -> Original | None:
@@ -75,7 +77,8 @@ class Original:
                 layer = GzipLayer(bytes.fromhex(header), int(level), int(memory))
                 if not (1 <= layer.level <= 9 and 1 <= layer.memory <= 9):
                     raise ValueError(layer)
-            return cls(str(fields["name"]), int(fields["bytes"]), str(fields["sha256"]), layer)
+            name, size, packed = str(fields["name"]), int(fields["bytes"]), bool(fields["packed"])
+            return cls(name, size, str(fields["sha256"]), packed, layer)
         except (ValueError, TypeError) as error:
             msg = f"the description of the original file is malformed ({error})"
             raise FormatError(msg) from error
