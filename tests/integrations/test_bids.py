@@ -89,7 +89,7 @@ def tree(root: Path) -> dict[str, object]:
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if path.is_symlink():
-            found[name] = os.readlink(path)
+            found[name] = str(path.readlink())
         elif path.is_file():
             found[name] = path.read_bytes()
         elif not any(path.iterdir()):
