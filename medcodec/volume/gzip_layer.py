@@ -10,7 +10,7 @@ from medcodec.volume.streams import GZIP_MAGIC, Buffer
 
 _HEADER_BYTES, _TRAILER_BYTES = 10, 8
 _EXTRA, _NAME, _COMMENT, _CHECKSUM = 4, 8, 16, 2
-# Level 1 is what nibabel writes, 6 is zlib's default and 9 Python's; memory 9 is what GNU gzip uses.
+# Level 1 is what nibabel writes, 6 is zlib's default and 9 Python's; they come first.
 _SETTINGS = [(level, memory) for memory in (8, 9) for level in (6, 1, 9, 5, 4, 3, 2, 7, 8)]
 _PROBE_BYTES = 1 << 18
 

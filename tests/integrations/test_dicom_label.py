@@ -125,6 +125,15 @@ def test_every_file_of_a_series_is_labelled(tmp_path):
         assert all(keyword in dataset for keyword in ATTRIBUTES)
 
 
+def test_what_is_salvaged_is_labelled(tmp_path):
+    restored(make_dataset(words()), tmp_path)
+    broken = (tmp_path / "image.medc").read_bytes()
+    (tmp_path / "image.medc").write_bytes(broken[:-10])
+    done = medcodec.decompress(tmp_path / "image.medc", tmp_path / "saved.dcm", salvage=True)
+    assert done.salvaged.notes
+    assert pydicom.dcmread(tmp_path / "saved.dcm").LossyImageCompressionMethod == "MEDCODEC"
+
+
 def test_types_of_frames_become_derived_too(tmp_path):
     dataset = make_dataset(words(), ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"])
     frame, kind = pydicom.Dataset(), pydicom.Dataset()

@@ -8,6 +8,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import basic_indices
 
 import medcodec
 from medcodec.container.groups import GroupReader
@@ -74,6 +77,20 @@ def test_an_image_is_that_of_the_original(tmp_path, kind, dtype, shape):
     part, expected = image.slicer[1:4, 2:], original.slicer[1:4, 2:]
     np.testing.assert_array_equal(part.affine, expected.affine)
     np.testing.assert_array_equal(part.get_fdata(), expected.get_fdata())
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_index_gives_what_numpy_gives(tmp_path, data):
+    path = tmp_path / "scan.medc"
+    if not path.exists():
+        compressed(scaled_nifti(tmp_path / "scan.nii"), axis="k", group_frames=5)
+    key = data.draw(basic_indices((7, 8, 12), allow_newaxis=True, min_dims=0, max_dims=6))
+    image = nib.load(path)
+    whole = np.asanyarray(image.dataobj)
+    found = image.dataobj[key]
+    assert found.shape == whole[key].shape
+    np.testing.assert_array_equal(found, whole[key])
 
 
 def test_a_slice_decodes_only_its_groups(tmp_path, decoded):
