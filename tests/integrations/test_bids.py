@@ -274,11 +274,16 @@ def test_what_is_there_and_differs_is_never_replaced_unasked(dataset, tmp_path):
     (dataset / "sub-01/dwi/sub-01_dwi.nii").write_bytes(nifti(99))
     medc = packed / "sub-01/anat/sub-01_T1w.medc"
     medc.write_bytes(medc.read_bytes()[:-30])
+    flipped = packed / "sub-01/func/sub-01_task-rest_bold.medc"
+    data = bytearray(flipped.read_bytes())
+    data[len(data) // 2] ^= 16
+    flipped.write_bytes(data)
     report = compress_dataset(dataset, packed, **CODEC)
     assert [item.name for item in report.failed] == [
         "participants.tsv",
         "sub-01/anat/sub-01_T1w.nii.gz",
         "sub-01/dwi/sub-01_dwi.nii",
+        "sub-01/func/sub-01_task-rest_bold.nii.gz",
     ]
     assert compress_dataset(dataset, packed, overwrite=True, **CODEC).failed == ()
     decompress_dataset(packed, tmp_path / "back")
