@@ -18,6 +18,8 @@ from medcodec.volume.lossy import LossyMark
 
 METHOD = "MEDCODEC"
 _DESCRIPTION_CHARACTERS = 1024
+# Some files have elements of network messages, or of the file's head, among their attributes; none may.
+_NOT_IN_FILES = (0, 2)
 _MAMMOGRAPHY = (
     "1.2.840.10008.5.1.4.1.1.1.2",  # digital mammography, for presentation, and .1 for processing
     "1.2.840.10008.5.1.4.1.1.13.1.3",  # breast tomosynthesis
@@ -49,6 +51,8 @@ def labelled(
     _set_derived(dataset)
     _describe(dataset, "; ".join(_sentence(mark) for mark in marks))
     _replace_instance(dataset, pixels)
+    for tag in [tag for tag in dataset.keys() if tag.group in _NOT_IN_FILES]:  # noqa: SIM118
+        del dataset[tag]
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=False)
     return file.getvalue()

@@ -134,6 +134,15 @@ def test_what_is_salvaged_is_labelled(tmp_path):
     assert pydicom.dcmread(tmp_path / "saved.dcm").LossyImageCompressionMethod == "MEDCODEC"
 
 
+def test_stray_elements_of_messages_do_no_harm(tmp_path):
+    data = file_bytes(make_dataset(words()))
+    at = data.index(b"\x08\x00\x16\x00UI")
+    (tmp_path / "image.dcm").write_bytes(data[:at] + b"\0\0\0\x01US\x02\0\x01\0" + data[at:])
+    medcodec.compress(tmp_path / "image.dcm", codec="test-lzma", max_error=1)
+    (back,) = medcodec.decompress(tmp_path / "image.medc", tmp_path / "back.dcm").paths
+    assert pydicom.dcmread(back).LossyImageCompression == "01"
+
+
 def test_types_of_frames_become_derived_too(tmp_path):
     dataset = make_dataset(words(), ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"])
     frame, kind = pydicom.Dataset(), pydicom.Dataset()
