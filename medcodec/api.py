@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +22,7 @@ from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
 from medcodec.container.writer import Progress, Written, write_stream
 from medcodec.convert import for_destination
-from medcodec.errors import OptionError
+from medcodec.errors import LossyMammogramWarning, OptionError
 from medcodec.options import stored_max_error
 from medcodec.sources import (
     Source,
@@ -33,6 +34,8 @@ from medcodec.sources import (
     to_volume,
 )
 from medcodec.volume import ScanSource
+from medcodec.volume.dicom import holds_mammograms
+from medcodec.volume.lossy import lossy_marks
 from medcodec.volume.model import Volume
 
 
@@ -58,6 +61,8 @@ class Compressed:
         The error bound in stored units, 0 for lossless; None for a codec without a bound.
     seconds
         Wall time.
+    notes
+        What the user should know, in words.
     """
 
     destination: Path | None
@@ -68,6 +73,7 @@ class Compressed:
     groups: int
     max_error: float | None
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def bits_per_voxel(self) -> float:
@@ -124,6 +130,11 @@ def compress(
     ------
     MedcodecError
         The text names the file, the place and the way out; nothing is left of the destination.
+
+    Warns
+    -----
+    LossyMammogramWarning
+        If a mammogram is to lose something.
     """
     began = time.perf_counter()
     if destination is None:
@@ -139,6 +150,7 @@ def compress(
     elif effort is not None or max_error is not None:
         msg = "effort and max_error are settings of the codec that was given; set them there"
         raise OptionError(msg)
+    notes = () if codec.exact else _notes_on_losses(volume)
     layout = choose_layout(volume.voxels, codec, axis)
     grid = choose_grid(layout, codec, group_frames=group_frames, tile=tile)
 
@@ -163,6 +175,7 @@ def compress(
         groups=written.groups,
         max_error=0 if codec.exact else getattr(codec, "max_error", None),
         seconds=time.perf_counter() - began,
+        notes=notes,
     )
 
 
@@ -202,6 +215,8 @@ class Restored:
         Size of the .medc file.
     salvaged
         What was lost and found, with ``salvage``.
+    notes
+        What the user should know, in words.
     """
 
     paths: tuple[Path, ...]
@@ -209,6 +224,7 @@ class Restored:
     voxel_bytes: int
     file_bytes: int
     salvaged: Salvaged | None = None
+    notes: tuple[str, ...] = ()
 
 
 def decompress(
@@ -246,9 +262,10 @@ def decompress(
     """
     salvaged = salvage_file(source, fill=fill, threads=threads) if salvage else None
     volume = load_volume(source, threads=threads) if salvaged is None else restorable(salvaged)
+    notes = _notes_on_losses(volume) if lossy_marks(volume.source) else ()
     paths = _write_restored(source, destination, volume, overwrite=overwrite)
     file_bytes = source_bytes(source)
-    return Restored(paths, volume.voxels.size, volume.voxels.nbytes, file_bytes, salvaged)
+    return Restored(paths, volume.voxels.size, volume.voxels.nbytes, file_bytes, salvaged, notes)
 
 
 def load_volume(source: str | os.PathLike[str] | BinaryIO, *, threads: int | None = None) -> Volume:
@@ -283,6 +300,15 @@ def _write_restored(
     inputs = (Path(source),) if isinstance(source, str | os.PathLike) else ()
     check_destination(destination, overwrite=True, sources=inputs)
     return tuple(volumes.write(for_destination(volume, destination), destination, overwrite=overwrite))
+
+
+def _notes_on_losses(volume: Volume) -> tuple[str, ...]:
+    if not holds_mammograms(volume):
+        return ()
+    name = volume.source.meta.get("name", "the scan")
+    note = f"{name}: a mammogram with losses; many rules forbid them for diagnosis, lossless is the default"
+    warnings.warn(note, LossyMammogramWarning, stacklevel=3)
+    return (note,)
 
 
 def _check_written(written: BinaryIO) -> None:

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from medcodec.container.proof import greatest_error
 from medcodec.errors import UnsupportedDataError
 from medcodec.volume.frames import split_components
+from medcodec.volume.lossy import KEY as LOSSY
 from medcodec.volume.model import SourceRecord, Volume
+from medcodec.volume.original import BLOB as ORIGINAL
 
 AnyArray = npt.NDArray[Any]
 _CHUNK_VOXELS = 1 << 22
@@ -92,13 +94,22 @@ def compare(first: Volume, second: Volume) -> Difference:
 
 
 def same_source(first: SourceRecord, second: SourceRecord) -> bool:
-    """Tell whether two records restore the same bytes; the names of their files do not matter."""
-    return first.format == second.format and first.blobs == second.blobs and _facts(first) == _facts(second)
+    """Tell whether two records restore the same bytes beside the voxels.
+
+    Names of files, marks of lossy compression, and how a file was packed do not matter.
+    """
+    if first.format != second.format or _blobs(first) != _blobs(second):
+        return False
+    return _facts(first) == _facts(second)
 
 
 def _facts(source: SourceRecord) -> str:
     # As JSON, because a record that was read from a file has lists where a new one may have tuples.
-    return json.dumps({**source.meta, "name": ""}, sort_keys=True)
+    return json.dumps({**source.meta, "name": "", LOSSY: ()}, sort_keys=True)
+
+
+def _blobs(source: SourceRecord) -> dict[str, bytes]:
+    return {name: data for name, data in source.blobs.items() if name != ORIGINAL}
 
 
 def _scaling(volume: Volume) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Every error that medcodec raises on purpose; anything else that escapes is a bug."""
+"""Every error and warning that medcodec raises on purpose; anything else that escapes is a bug."""
 
 
 class MedcodecError(Exception):
@@ -15,6 +15,10 @@ class IntegrityError(MedcodecError):
 
 class UnsupportedDataError(MedcodecError):
     """The data are valid, but cannot be handled by the chosen codec or format."""
+
+
+class LossyMammogramWarning(UserWarning):
+    """A mammogram is compressed or restored with losses, which rules on diagnostic use may forbid."""
 
 
 class MissingDependencyError(MedcodecError):

@@ -29,6 +29,7 @@ class Outcome:
     source_bytes: int = 0
     file_bytes: int = 0
     text: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def compress_all(inputs: list[str], folder: Path | None, *, options: dict[str, A
         results = ordered_map(lambda job: _compress(job, options), jobs, threads=at_a_time)
         for number, outcome in enumerate(results, start=1):
             outcomes.append(outcome)
+            for note in outcome.notes:
+                console.note(note)
             if outcome.state == "failed":
                 console.error(f"{outcome.name}: {outcome.text}")
             else:
@@ -121,7 +124,7 @@ def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
     except OSError as error:
         return Outcome(scan.name, "failed", text=f"{destination}: {error.strerror}; check the output folder")
     text = summary_line(scan.name, done, source_bytes)
-    return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes, text)
+    return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes, text, done.notes)
 
 
 def _report(outcomes: list[Outcome], console: Console) -> None:

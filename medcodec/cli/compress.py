@@ -34,6 +34,8 @@ class Compress(Command):
         Do not decode and compare.
     force
         Replace files that exist.
+    bids, exact_gzip
+        The input is a BIDS dataset; see `medcodec.integrations.bids`.
     """
 
     name: ClassVar[str] = "compress"
@@ -45,6 +47,7 @@ class Compress(Command):
   medcodec compress ct.nii.gz --max-error 0.5HU      the same bound in scaled units
   medcodec compress dicom_series/ -o series.medc     one DICOM series
   medcodec compress study/ -o packed/                every scan of a folder; run again to go on
+  medcodec compress --bids dataset/ -o packed/       a BIDS dataset; everything but its images is copied
   medcodec compress "study/*.nii.gz" -o packed/      a pattern
   medcodec compress - -o - < scan.nii > scan.medc    in a pipe"""
 
@@ -58,6 +61,8 @@ class Compress(Command):
     tile: int | None = None
     no_verify: bool = False
     force: bool = False
+    bids: bool = False
+    exact_gzip: bool = False
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -89,6 +94,16 @@ class Compress(Command):
             "--no-verify", action="store_true", help="do not decode and compare before the file gets its name"
         )
         add("-f", "--force", action="store_true", help="replace files that exist")
+        add(
+            "--bids",
+            action="store_true",
+            help="the input is a BIDS dataset: compress its images, copy all else",
+        )
+        add(
+            "--exact-gzip",
+            action="store_true",
+            help="with --bids: copy .nii.gz files whose compressed bytes cannot be made again",
+        )
 
     @property
     def console(self) -> Console:
@@ -117,6 +132,8 @@ class Compress(Command):
 
     def run(self) -> int:
         """Compress one scan, or all that are named."""
+        if self.bids:
+            return self._compress_dataset()
         inputs, output = self._split_inputs()
         if "-" in inputs and len(inputs) > 1:
             msg = "standard input takes one scan at a time"
@@ -127,6 +144,17 @@ class Compress(Command):
         if len(inputs) == 1 and output and output.endswith(SUFFIX) and not Path(output).is_dir():
             return self._compress_one(inputs[0], output)
         return self._compress_many(inputs, output)
+
+    def _compress_dataset(self) -> int:
+        from medcodec.cli.bids import tell, two_folders  # noqa: PLC0415 (slow to import)
+        from medcodec.integrations.bids import compress_dataset  # noqa: PLC0415
+
+        source, destination = two_folders(self.inputs, self.output)
+        with self.console.progress(source) as progress:
+            report = compress_dataset(
+                source, destination, exact_gzip=self.exact_gzip, progress=progress, **self.options
+            )
+        return tell(report, f"{source} -> {destination}", self.console)
 
     def _split_inputs(self) -> tuple[list[str], str | None]:
         inputs = list(self.inputs)
@@ -151,6 +179,8 @@ class Compress(Command):
                 with spooled() as file:
                     done = compress(source, file, progress=progress, **self.options)
                     to_stdout(file)
+        for note in done.notes:
+            self.console.note(note)
         self.console.result(summary_line(name, done, done.source_bytes or size))
         return DONE
 

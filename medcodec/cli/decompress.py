@@ -33,6 +33,8 @@ class Decompress(Command):
         Recover what is whole in damaged files.
     fill
         Value of voxels that are lost.
+    bids
+        The input is a BIDS dataset that was compressed with ``--bids``.
     """
 
     name: ClassVar[str] = "decompress"
@@ -41,6 +43,7 @@ class Decompress(Command):
   medcodec decompress scan.medc                      write scan.nii
   medcodec decompress scan.medc -o back.nii.gz       write it compressed
   medcodec decompress packed/ -o restored/           all files of a folder
+  medcodec decompress --bids packed/ -o dataset/     a BIDS dataset, as it was
   medcodec decompress - < scan.medc > scan.nii       in a pipe
   medcodec decompress --salvage broken.medc          recover the healthy groups of a damaged file"""
 
@@ -49,6 +52,7 @@ class Decompress(Command):
     force: bool = False
     salvage: bool = False
     fill: float = 0
+    bids: bool = False
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -67,6 +71,10 @@ class Decompress(Command):
             "--fill", type=float, default=0, metavar="VALUE", help="value of lost voxels (default: 0)"
         )
 
+        parser.add_argument(
+            "--bids", action="store_true", help="the input is a dataset that was compressed with --bids"
+        )
+
     @property
     def console(self) -> Console:
         """Where to write; standard output may be taken by the data."""
@@ -78,6 +86,8 @@ class Decompress(Command):
 
     def run(self) -> int:
         """Restore each file; go on after a failure, and tell of it in the exit status."""
+        if self.bids:
+            return self._restore_dataset()
         files = [item for name in self.inputs for item in _files(name)]
         if len(files) == 1 and files[0][1] is None:
             return self._restore(files[0][0], self.output)
@@ -86,6 +96,20 @@ class Decompress(Command):
             raise OptionError(msg)
         statuses = [self._restore_one_of_many(name, folder) for name, folder in files]
         return FAILED if FAILED in statuses else max(statuses)
+
+    def _restore_dataset(self) -> int:
+        from medcodec.cli.bids import tell, two_folders  # noqa: PLC0415 (slow to import)
+        from medcodec.integrations.bids import decompress_dataset  # noqa: PLC0415
+
+        if self.salvage:
+            msg = "--salvage takes one damaged file at a time, not a dataset"
+            raise OptionError(msg)
+        source, destination = two_folders(self.inputs, self.output)
+        with self.console.progress(source) as progress:
+            report = decompress_dataset(
+                source, destination, overwrite=self.force, threads=self.threads, progress=progress
+            )
+        return tell(report, f"{source} -> {destination}", self.console)
 
     def _restore_one_of_many(self, name: str, folder: Path | None) -> int:
         output = None if self.output is None else f"{Path(self.output) / (folder or '')}/"
@@ -108,6 +132,8 @@ class Decompress(Command):
                 threads=self.threads,
                 overwrite=self.force,
             )
+        for note in done.notes:
+            self.console.note(note)
         written = sum(path.stat().st_size for path in done.paths)
         where = ", ".join(str(path) for path in done.paths[:3]) + (", ..." if len(done.paths) > 3 else "")
         self.console.result(

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Sequence
 
 import medcodec
@@ -18,7 +19,7 @@ from medcodec.cli.decompress import Decompress
 from medcodec.cli.diff import Diff
 from medcodec.cli.info import Info
 from medcodec.cli.verify import Verify
-from medcodec.errors import MedcodecError
+from medcodec.errors import LossyMammogramWarning, MedcodecError
 
 COMMANDS: tuple[type[Command], ...] = (Compress, Decompress, Info, Verify, Diff)
 
@@ -50,6 +51,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parsed = build_parser().parse_args(arguments)
     console = Console(verbose=parsed.verbose)
+    # What they say, commands write as notes.
+    warnings.simplefilter("ignore", LossyMammogramWarning)
     try:
         # Batch systems end jobs with SIGTERM: leave nothing incomplete then, as after an interrupt.
         if threading.current_thread() is threading.main_thread():

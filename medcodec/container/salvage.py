@@ -14,6 +14,7 @@ from medcodec.container.checksums import voxel_sha256
 from medcodec.container.front import Front, read_front
 from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, find_records
 from medcodec.container.header import CodecIdentity, Header
+from medcodec.container.lossy import with_mark
 from medcodec.container.parallel import ordered_map
 from medcodec.container.trailer import Trailer, read_trailer
 from medcodec.errors import MedcodecError, OptionError
@@ -124,7 +125,7 @@ def salvage(
     voxels = header.layout.from_frames(frames)
     if trailer and not lost and voxel_sha256(voxels) != trailer.sha256:
         notes.append("every group is whole, but the SHA-256 of the voxels does not match")
-    kept = source or SourceRecord("")
+    kept = with_mark(source or SourceRecord(""), header, file.size)
     volume = Volume(voxels, header.affine, header.slope, header.intercept, kept)
     return Salvaged(header, volume, lost, source is None, tuple(notes))
 

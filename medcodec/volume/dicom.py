@@ -14,9 +14,11 @@ import numpy.typing as npt
 from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.volume.dicom_file import DicomFile, take_apart
 from medcodec.volume.dicom_frames import Stack, common_scaling, stack_frames
+from medcodec.volume.dicom_label import is_mammogram, labelled
 from medcodec.volume.dicom_pixels import PixelLayout, put_pixels
 from medcodec.volume.dicom_series import group_series
 from medcodec.volume.formats import Format, Group, RestoredFile, blob, formats
+from medcodec.volume.lossy import lossy_marks
 from medcodec.volume.model import SourceRecord, Volume
 from medcodec.volume.streams import Buffer, plain_name, read_payload
 
@@ -29,8 +31,9 @@ class Dicom(Format):
 
     Files in an uncompressed transfer syntax come back byte for byte. All others come back as Explicit VR
     Little Endian with every attribute and each decoded pixel; the attributes that say how pixels are stored
-    are changed to fit. Axes of the volume: column, row, slice, then time if each place was taken several
-    times; samples that are no 8-bit RGB are the last axis.
+    are changed to fit. Images that lost something are labelled, see `dicom_label`. Axes of the volume:
+    column, row, slice, then time if each place was taken several times; samples that are no 8-bit RGB are the
+    last axis.
     """
 
     name = "dicom"
@@ -70,12 +73,23 @@ class Dicom(Format):
         heads = _pieces(blob(volume.source, "heads"), [file["head"] for file in record["files"]])
         tails = _pieces(blob(volume.source, "tails"), [file["tail"] for file in record["files"]])
         layouts = [PixelLayout.from_dict(layout) for layout in record["layouts"]]
+        marks = lossy_marks(volume.source)
         start = 0
         for file, head, tail in zip(record["files"], heads, tails, strict=True):
             layout = layouts[file["layout"]]
             frames = words[start : start + layout.shape[0]]
             start += layout.shape[0]
-            yield (file["name"] if len(heads) > 1 else name), [head, put_pixels(frames, layout), tail]
+            chunks = [labelled(head, frames, tail, layout, marks)] if marks else None
+            chunks = chunks or [head, put_pixels(frames, layout), tail]
+            yield (file["name"] if len(heads) > 1 else name), chunks
+
+
+def holds_mammograms(volume: Volume) -> bool:
+    """Tell whether a volume was read from mammograms in DICOM files."""
+    if volume.source.format != Dicom.name:
+        return False
+    record = _record(volume.source)
+    return is_mammogram(blob(volume.source, "heads")[: record["files"][0]["head"]])
 
 
 def _assemble(files: list[DicomFile], names: list[str], place: str) -> Volume:

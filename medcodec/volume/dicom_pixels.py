@@ -156,7 +156,9 @@ def put_pixels(words: npt.NDArray[Any], layout: PixelLayout) -> bytes:
     if layout.packed_bits:
         return np.packbits(words.reshape(-1), bitorder="little").tobytes()
     if layout.sign_bits:
-        words = words & np.array((1 << layout.sign_bits) - 1, words.dtype)
+        # Lossy codecs may leave the range; without its limits a sign would turn round.
+        highest = (1 << (layout.sign_bits - 1)) - 1
+        words = np.clip(words, -highest - 1, highest) & np.array((1 << layout.sign_bits) - 1, words.dtype)
     if layout.swapped_pairs:
         flat = np.append(words.reshape(-1), np.zeros(words.size % 2, np.uint8))
         return flat.reshape(-1, 2)[:, ::-1].tobytes()
