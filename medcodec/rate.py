@@ -360,7 +360,9 @@ def _outward(trials: list[Trial], target: Target, end: float) -> float | None:
         change = (_excess(last, target) - _excess(first, target)) / (last.quality - first.quality)
         slope = change if math.isfinite(change) and change > slope / 8 else slope
     wanted = last.quality - 1.1 * _excess(last, target) / slope
-    if not math.isfinite(wanted) or abs(wanted - last.quality) < 1:
+    if not math.isfinite(wanted):
+        wanted = (last.quality + end) / 2 if abs(end - last.quality) > 2 else end
+    elif abs(wanted - last.quality) < 1:
         wanted = last.quality + math.copysign(1, end - last.quality)
     return min(100.0, max(0.0, wanted))
 
