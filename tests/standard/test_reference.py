@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import psnr, round_trip, usable
+from standard_cases import psnr, round_trip, usable
 
 from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.registry import make_codec

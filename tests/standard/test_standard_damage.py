@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from cases import LOSSLESS, LOSSY, Case, names, round_trip, usable
+from standard_cases import LOSSLESS, LOSSY, Case, names, round_trip, usable
 
 from medcodec.codecs.base import Codec
 from medcodec.container.checksums import crc32c

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import usable
+from standard_cases import usable
 
 import medcodec
 from medcodec.api import compress, load_volume

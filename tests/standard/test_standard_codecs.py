@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import BOUNDED, LOSSLESS, LOSSY, Case, names, psnr, round_trip, usable
+from standard_cases import BOUNDED, LOSSLESS, LOSSY, Case, names, psnr, round_trip, usable
 
 from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.registry import make_codec
