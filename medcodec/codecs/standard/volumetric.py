@@ -27,7 +27,9 @@ _LEAST_SECONDS, _SECONDS_PER_VOXEL = 60, 1e-5
 _EXACT_ERROR = 0.49
 
 _CHILD = """
-import sys, struct, numpy, imagecodecs
+import sys
+sys.path = [path for path in sys.path if path]
+import numpy, imagecodecs
 name, width, *shape = sys.argv[1:]
 shape = tuple(map(int, shape))
 data = sys.stdin.buffer.read()
