@@ -10,7 +10,7 @@ from typing import Any
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import make_codec
 from medcodec.errors import OptionError
-from medcodec.rate import Target
+from medcodec.targets import Target
 from medcodec.volume.model import Volume
 
 _AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([^\W\d_][\w/]*)?\s*")

@@ -16,7 +16,7 @@ from medcodec.codecs.standard import auto
 from medcodec.codecs.standard.hevc import HevcCodec
 from medcodec.comparison import compare
 from medcodec.errors import MissingDependencyError, OptionError
-from medcodec.rate import Target
+from medcodec.targets import Target
 from medcodec.volume import from_array
 
 FAST: dict[str, dict[str, Any]] = {
