@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from medcodec import volume as volumes
 from medcodec.codecs.base import Codec
-from medcodec.codecs.registry import load_codec, make_codec
+from medcodec.codecs.registry import load_codec
 from medcodec.container.atomic import check_destination, write_atomically
 from medcodec.container.bytesource import ByteSource
-from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.header import CodecIdentity
 from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
 from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
-from medcodec.container.writer import Progress, Written, write_stream
+from medcodec.container.writer import Progress
 from medcodec.convert import for_destination
-from medcodec.errors import LossyMammogramWarning, OptionError
-from medcodec.options import stored_max_error
+from medcodec.errors import LossyMammogramWarning
+from medcodec.options import choose_codecs, stored_max_error
 from medcodec.sources import (
     Source,
     default_destination,
@@ -33,10 +34,13 @@ from medcodec.sources import (
     source_bytes,
     to_volume,
 )
+from medcodec.targets import Reached, target_of
 from medcodec.volume import ScanSource
 from medcodec.volume.dicom import holds_mammograms
 from medcodec.volume.lossy import lossy_marks
+from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
+from medcodec.writing import WritingPlan
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Compressed:
         The error bound in stored units, 0 for lossless; None for a codec without a bound.
     seconds
         Wall time.
+    reached
+        What was asked for and what was reached, where a rate was asked for.
     notes
         What the user should know, in words.
     """
@@ -73,6 +79,7 @@ class Compressed:
     groups: int
     max_error: float | None
     seconds: float
+    reached: Reached | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,9 +92,15 @@ def compress(
     source: Source,
     destination: str | os.PathLike[str] | BinaryIO | None = None,
     *,
-    codec: str | Codec = "adaptive",
+    codec: str | Codec = "auto",
+    codec_options: Mapping[str, Any] | None = None,
     effort: str | None = None,
     max_error: float | str | None = None,
+    psnr: float | None = None,
+    bpv: float | None = None,
+    ratio: float | None = None,
+    quality: float | None = None,
+    peak: float | None = None,
     axis: str = "auto",
     group_frames: int | None = None,
     tile: int | None = None,
@@ -106,11 +119,19 @@ def compress(
     destination
         The .medc file; by default beside the source. An open binary file is written to from where it stands.
     codec
-        Name of a codec, or one with its settings.
+        Name of a codec, or one with its settings. "auto" is "adaptive", and for a rate the best lossy codec
+        that is installed.
+    codec_options
+        Settings of the codec by name.
     effort
         How hard the codec tries: "fastest", "fast", "default" or "max" for the adaptive codec.
     max_error
         Greatest error of any voxel, in stored units; with a unit ("0.5HU") in scaled ones. By default 0.
+    psnr, bpv, ratio, quality
+        Ask for a PSNR in dB, for bits per voxel, for voxels this many times smaller, or for a quality from 0
+        to 100 on the codec's own scale: lossy, found by search on the real file. One at most.
+    peak
+        What the PSNR refers to; by default the range of the volume's values.
     axis
         The axis that frames follow: "i", "j", "k", "t", or "auto" for whichever codes a sample smaller.
     group_frames
@@ -145,27 +166,14 @@ def compress(
         destination = Path(destination)
         check_destination(destination, overwrite=overwrite, sources=inputs)
     volume = to_volume(source)
-    if isinstance(codec, str):
-        codec = make_codec(codec, effort=effort, max_error=stored_max_error(max_error, volume))
-    elif effort is not None or max_error is not None:
-        msg = "effort and max_error are settings of the codec that was given; set them there"
-        raise OptionError(msg)
-    notes = () if codec.exact else _notes_on_losses(volume)
-    layout = choose_layout(volume.voxels, codec, axis)
-    grid = choose_grid(layout, codec, group_frames=group_frames, tile=tile)
-
-    def write(file: BinaryIO) -> Written:
-        return write_stream(
-            file, volume, codec, layout, grid, threads=threads, verify=verify, progress=progress
-        )
-
-    if isinstance(destination, Path):
-        with write_atomically(destination) as file:
-            written = write(file)
-            if verify:
-                _check_written(file)
-    else:
-        written = write(destination)
+    target = target_of(psnr=psnr, bpv=bpv, ratio=ratio, quality=quality, peak=peak)
+    bound = stored_max_error(max_error, volume)
+    candidates = choose_codecs(codec, codec_options, effort=effort, max_error=bound, target=target)
+    plan = WritingPlan(volume, axis, group_frames, tile, threads, verify, progress)
+    with _output(destination) as file:
+        used, written, reached = plan.write(file, candidates, target)
+        if verify and isinstance(destination, Path):
+            _check_written(file)
     return Compressed(
         destination=destination if isinstance(destination, Path) else None,
         voxels=volume.voxels.size,
@@ -173,10 +181,15 @@ def compress(
         source_bytes=sum(path.stat().st_size for path in inputs) if inputs else None,
         file_bytes=written.file_bytes,
         groups=written.groups,
-        max_error=0 if codec.exact else getattr(codec, "max_error", None),
+        max_error=0 if used.exact else getattr(used, "max_error", None),
         seconds=time.perf_counter() - began,
-        notes=notes,
+        reached=reached,
+        notes=_notes(used, volume),
     )
+
+
+def _output(destination: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return write_atomically(destination) if isinstance(destination, Path) else nullcontext(destination)
 
 
 def open_medc(
@@ -309,6 +322,11 @@ def _notes_on_losses(volume: Volume) -> tuple[str, ...]:
     note = f"{name}: a mammogram with losses; many rules forbid them for diagnosis, lossless is the default"
     warnings.warn(note, LossyMammogramWarning, stacklevel=3)
     return (note,)
+
+
+def _notes(codec: Codec, volume: Volume) -> tuple[str, ...]:
+    note = codec.note(split_components(volume.voxels))
+    return (*([note] if note else ()), *(() if codec.exact else _notes_on_losses(volume)))
 
 
 def _check_written(written: BinaryIO) -> None:
