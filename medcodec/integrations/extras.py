@@ -1,23 +1,12 @@
-"""Importing another project on use, with an error that names the extra that brings it."""
+"""The error for another project that is not installed."""
 
 from __future__ import annotations
-
-from importlib import import_module
-from typing import Any
 
 from medcodec.errors import MissingDependencyError
 
 
-def require(module: str, *, extra: str) -> Any:
-    """Return an imported module.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it cannot be imported; the text names the extra.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        msg = f"{module} cannot be imported ({error}); install it with: pip install 'medcodec[{extra}]'"
-        raise MissingDependencyError(msg) from error
+def missing(error: ImportError, *, extra: str) -> MissingDependencyError:
+    """Return the error to raise where an import failed; its text names the extra."""
+    name = error.name or "a package"
+    msg = f"{name} cannot be imported ({error}); install it with: pip install 'medcodec[{extra}]'"
+    return MissingDependencyError(msg)

@@ -1,7 +1,8 @@
 """MONAI (1.5 and 1.6): read, write, crop while reading, and train or test under compression.
 
-After `register()`, plain ``LoadImage``, ``LoadImaged`` and ``SaveImage(output_ext=".medc")`` know .medc files.
-Reading gives what MONAI's ``NibabelReader`` gives for the original NIfTI file. GPU-direct reading is not here.
+After `register()`, plain ``LoadImage``, ``LoadImaged`` and ``SaveImage(output_ext=".medc")`` know .medc
+files. Reading gives what MONAI's ``NibabelReader`` gives for the original NIfTI file; its reading to a GPU is
+not here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 import medcodec
 from medcodec.errors import OptionError
-from medcodec.integrations.extras import require
+from medcodec.integrations.extras import missing
 from medcodec.integrations.lazy import lazy_image
 from medcodec.integrations.monai_roundtrip import (
     CompressRoundTrip,
@@ -22,12 +23,16 @@ from medcodec.integrations.monai_roundtrip import (
     RandCompressRoundTripd,
 )
 
-torch = require("torch", extra="monai")
-_monai = require("monai", extra="monai")
-_data = require("monai.data", extra="monai")
-_writers = require("monai.data.image_writer", extra="monai")
-_loading = require("monai.transforms.io.array", extra="monai")
-_transforms = require("monai.transforms", extra="monai")
+try:
+    from monai.data import MetaTensor, NibabelReader, NibabelWriter, get_track_meta, image_writer
+    from monai.data.utils import correct_nifti_header_if_necessary, is_no_channel, to_affine_nd
+    from monai.transforms import EnsureChannelFirst, MapTransform, Randomizable
+    from monai.transforms.io import array as loading
+    from monai.utils import convert_to_tensor, ensure_tuple
+    from torch import empty
+    from torch.utils.data import get_worker_info
+except ImportError as error:
+    raise missing(error, extra="monai") from error
 
 __all__ = [
     "CompressRoundTrip",
@@ -42,7 +47,7 @@ __all__ = [
 SUFFIX = "medc"
 
 
-class MedcodecReader(_data.NibabelReader):
+class MedcodecReader(NibabelReader):
     """Read .medc files; arrays and metadata are those of `NibabelReader` for the original.
 
     Parameters
@@ -56,8 +61,8 @@ class MedcodecReader(_data.NibabelReader):
     def __init__(
         self,
         channel_dim: str | int | None = None,
-        as_closest_canonical: bool = False,  # noqa: FBT001, FBT002 (MONAI's own order)
-        squeeze_non_spatial_dims: bool = False,  # noqa: FBT001, FBT002
+        as_closest_canonical: bool = False,
+        squeeze_non_spatial_dims: bool = False,
         *,
         threads: int | None = None,
     ) -> None:
@@ -66,7 +71,7 @@ class MedcodecReader(_data.NibabelReader):
 
     def verify_suffix(self, filename: Any) -> bool:
         """Tell whether all names end with .medc."""
-        return all(os.fspath(name).lower().endswith(f".{SUFFIX}") for name in _monai.utils.ensure_tuple(filename))
+        return all(os.fspath(name).lower().endswith(f".{SUFFIX}") for name in ensure_tuple(filename))
 
     def read(self, data: Any, **options: Any) -> Any:
         """Return one lazy nibabel image per file; several are stacked as channels by ``get_data``.
@@ -77,15 +82,16 @@ class MedcodecReader(_data.NibabelReader):
             If a file is not a whole .medc file.
         """
         threads = options.get("threads", self.threads)
-        if threads is None and torch.utils.data.get_worker_info() is not None:
+        if threads is None and get_worker_info() is not None:
             threads = 1
-        self.filenames = _monai.utils.ensure_tuple(data)
-        correct = _data.utils.correct_nifti_header_if_necessary
-        images = [correct(lazy_image(name, threads=threads)) for name in self.filenames]
+        self.filenames = ensure_tuple(data)
+        images = [
+            correct_nifti_header_if_necessary(lazy_image(name, threads=threads)) for name in self.filenames
+        ]
         return images if len(images) > 1 else images[0]
 
 
-class MedcodecWriter(_data.NibabelWriter):
+class MedcodecWriter(NibabelWriter):
     """Write .medc files that hold the NIfTI file which `NibabelWriter` would write.
 
     Parameters
@@ -111,7 +117,7 @@ class MedcodecWriter(_data.NibabelWriter):
         super().__init__(output_dtype=output_dtype, **options)
         self._coding = {"codec": codec, "effort": effort, "max_error": max_error, "threads": threads}
 
-    def write(self, filename: Any, verbose: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002
+    def write(self, filename: Any, verbose: bool = False, **options: Any) -> None:
         """Compress what was set into ``filename``; a file that exists is replaced, as by MONAI's writers.
 
         Raises
@@ -119,12 +125,10 @@ class MedcodecWriter(_data.NibabelWriter):
         MedcodecError
             If the voxels cannot be coded or the file cannot be written.
         """
-        _writers.ImageWriter.write(self, filename, verbose=verbose)
-        image = self.create_backend_obj(
-            self.data_obj, affine=self.affine, dtype=self.output_dtype, **options
-        )
+        image_writer.ImageWriter.write(self, filename, verbose=verbose)
+        image = self.create_backend_obj(self.data_obj, affine=self.affine, dtype=self.output_dtype, **options)
         affine = np.eye(4) if self.affine is None else np.asarray(self.affine)
-        affine = _data.utils.to_affine_nd(r=3, affine=affine)
+        affine = to_affine_nd(r=3, affine=affine)
         image.set_sform(affine, code=1)
         image.set_qform(affine, code=1)
         medcodec.compress(image, filename, overwrite=True, **self._coding)
@@ -132,14 +136,14 @@ class MedcodecWriter(_data.NibabelWriter):
 
 def register() -> None:
     """Make MONAI's own loading and saving transforms know .medc files; again does no harm."""
-    _loading.SUPPORTED_READERS["medcodecreader"] = MedcodecReader
-    if not _writers.SUPPORTED_WRITERS:
-        _writers.init()
-    if MedcodecWriter not in _writers.SUPPORTED_WRITERS.get(SUFFIX, ()):
-        _writers.register_writer(SUFFIX, MedcodecWriter)
+    loading.SUPPORTED_READERS["medcodecreader"] = MedcodecReader
+    if not image_writer.SUPPORTED_WRITERS:
+        image_writer.init()
+    if MedcodecWriter not in image_writer.SUPPORTED_WRITERS.get(SUFFIX, ()):
+        image_writer.register_writer(SUFFIX, MedcodecWriter)
 
 
-class LoadCropd(_transforms.MapTransform, _transforms.Randomizable):
+class LoadCropd(MapTransform, Randomizable):
     """Load only the part of each file that a cropping transform of MONAI keeps.
 
     The cropper is called with images that have shape and metadata but no voxels, and what it cuts out is then
@@ -152,9 +156,9 @@ class LoadCropd(_transforms.MapTransform, _transforms.Randomizable):
     keys
         Of the .medc files.
     cropper
-        A dictionary transform that only crops: ``SpatialCropd``, ``CenterSpatialCropd``, ``RandSpatialCropd``,
-        ``RandSpatialCropSamplesd``; also ``RandCropByPosNegLabeld`` if its label was loaded before and is
-        not among ``keys``.
+        A dictionary transform that only crops: ``SpatialCropd``, ``CenterSpatialCropd``,
+        ``RandSpatialCropd``, ``RandSpatialCropSamplesd``; also ``RandCropByPosNegLabeld`` if its label was
+        loaded before and is not among ``keys``.
     dtype
         Of the images; None keeps that of the scaled voxels.
     reader
@@ -185,7 +189,7 @@ class LoadCropd(_transforms.MapTransform, _transforms.Randomizable):
     def set_random_state(self, seed: int | None = None, state: Any = None) -> LoadCropd:
         """Seed the cropper, where it is a random one."""
         super().set_random_state(seed, state)
-        if isinstance(self.cropper, _transforms.Randomizable):
+        if isinstance(self.cropper, Randomizable):
             self.cropper.set_random_state(seed, state)
         return self
 
@@ -204,18 +208,18 @@ class LoadCropd(_transforms.MapTransform, _transforms.Randomizable):
 
     def _without_voxels(self, image: Any, path: Any) -> Any:
         _, meta = self.reader.get_data(image)
-        meta = _loading.switch_endianness(meta, "<")
+        meta = loading.switch_endianness(meta, "<")
         meta["filename_or_obj"] = os.fspath(path)
-        if not _data.get_track_meta():
+        if not get_track_meta():
             msg = "LoadCropd needs MONAI's metadata; call monai.data.set_track_meta(True)"
             raise OptionError(msg)
-        phantom = torch.empty(image.dataobj.shape, device="meta")
-        phantom = _data.MetaTensor.ensure_torch_and_prune_meta(phantom, meta)
-        return _transforms.EnsureChannelFirst()(phantom)
+        phantom = empty(image.dataobj.shape, device="meta")
+        phantom = MetaTensor.ensure_torch_and_prune_meta(phantom, meta)
+        return EnsureChannelFirst()(phantom)
 
     def _read(self, image: Any, phantom: Any) -> Any:
         channel_dim = phantom.meta["original_channel_dim"]
-        first = _monai.data.utils.is_no_channel(channel_dim)
+        first = is_no_channel(channel_dim)
         key = _crop_of(phantom)
         voxels = image.dataobj[key if first else (*key, slice(None))]
         voxels = voxels[None] if first else np.moveaxis(voxels, -1, 0)
@@ -224,8 +228,8 @@ class LoadCropd(_transforms.MapTransform, _transforms.Randomizable):
             msg += f"{tuple(phantom.shape)}, which is more than a crop; pad or resize after LoadCropd"
             raise OptionError(msg)
         voxels = voxels if self.dtype is None else voxels.astype(self.dtype, copy=False)
-        tensor = _monai.utils.convert_to_tensor(np.ascontiguousarray(voxels))
-        return _data.MetaTensor(tensor).copy_meta_from(phantom)
+        tensor = convert_to_tensor(np.ascontiguousarray(voxels))
+        return MetaTensor(tensor).copy_meta_from(phantom)
 
 
 class _HeaderReader(MedcodecReader):
@@ -234,7 +238,7 @@ class _HeaderReader(MedcodecReader):
     @classmethod
     def like(cls, reader: MedcodecReader) -> _HeaderReader:
         made = cls()
-        vars(made).update(vars(reader))
+        made.__dict__.update(vars(reader))
         return made
 
     def _get_array_data(self, img: Any, filename: Any) -> Any:
@@ -246,10 +250,11 @@ def _crop_of(phantom: Any) -> tuple[slice, ...]:
     """Return where a cropped image lies in the whole one, along its spatial axes."""
     starts = [0] * (phantom.ndim - 1)
     for operation in phantom.applied_operations:
-        while "cropped" not in operation and isinstance(operation.get("extra_info"), Mapping):
-            operation = operation["extra_info"]  # noqa: PLW2901
-        if "cropped" not in operation:
-            msg = f"{operation.get('class', 'the cropper')} does more than crop; apply it after LoadCropd"
+        found = operation
+        while "cropped" not in found and isinstance(found.get("extra_info"), Mapping):
+            found = found["extra_info"]
+        if "cropped" not in found:
+            msg = f"{operation['class']} does more than crop; apply it after LoadCropd"
             raise OptionError(msg)
-        starts = [start + cut for start, cut in zip(starts, operation["cropped"][::2], strict=True)]
+        starts = [start + cut for start, cut in zip(starts, found["cropped"][::2], strict=True)]
     return tuple(slice(start, start + size) for start, size in zip(starts, phantom.shape[1:], strict=True))

@@ -14,17 +14,19 @@ from medcodec.api import load_volume
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import make_codec
 from medcodec.errors import OptionError
-from medcodec.integrations.extras import require
+from medcodec.integrations.extras import missing
 
-torch = require("torch", extra="monai")
-_utils = require("monai.utils", extra="monai")
-_data = require("monai.data", extra="monai")
-_transforms = require("monai.transforms", extra="monai")
+try:
+    from monai.data import MetaTensor
+    from monai.transforms import MapTransform, RandomizableTransform, Transform
+    from monai.utils import convert_to_dst_type, convert_to_numpy
+except ImportError as error:
+    raise missing(error, extra="monai") from error
 
 PROVENANCE = "medcodec"
 
 
-class CompressRoundTrip(_transforms.Transform):
+class CompressRoundTrip(Transform):
     """Compress an image and give back what decompression gives, in the dtype that came in.
 
     Parameters
@@ -54,12 +56,12 @@ class CompressRoundTrip(_transforms.Transform):
 
     def __call__(self, img: Any) -> Any:
         """Return the image after the round trip, shape ``(channels, ...)`` as it came."""
-        voxels = _utils.convert_to_numpy(img)
+        voxels = convert_to_numpy(img)
         coded = [self._round_trip(channel) for channel in voxels]
         decoded = np.stack([channel for channel, _ in coded])
         size = sum(size for _, size in coded)
-        out, *_ = _utils.convert_to_dst_type(decoded, img)
-        if isinstance(out, _data.MetaTensor):
+        out, *_ = convert_to_dst_type(decoded, img)
+        if isinstance(out, MetaTensor):
             done = self._provenance(voxels, decoded, size)
             out.meta[PROVENANCE] = [*out.meta.get(PROVENANCE, ()), done]
         return out
@@ -81,7 +83,7 @@ class CompressRoundTrip(_transforms.Transform):
         }
 
 
-class CompressRoundTripd(_transforms.MapTransform):
+class CompressRoundTripd(MapTransform):
     """`CompressRoundTrip` on the images under some keys of a dictionary.
 
     Parameters
@@ -113,7 +115,7 @@ class CompressRoundTripd(_transforms.MapTransform):
         return out
 
 
-class RandCompressRoundTripd(_transforms.RandomizableTransform, _transforms.MapTransform):
+class RandCompressRoundTripd(RandomizableTransform, MapTransform):
     """`CompressRoundTripd` at a rate drawn anew for each item, as augmentation.
 
     Parameters
@@ -142,8 +144,8 @@ class RandCompressRoundTripd(_transforms.RandomizableTransform, _transforms.MapT
         prob: float = 1.0,
         allow_missing_keys: bool = False,
     ) -> None:
-        _transforms.MapTransform.__init__(self, keys, allow_missing_keys)
-        _transforms.RandomizableTransform.__init__(self, prob)
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
         if not choices:
             msg = "RandCompressRoundTripd: give at least one choice"
             raise OptionError(msg)

@@ -16,10 +16,13 @@ import numpy.typing as npt
 import medcodec
 from medcodec.container.reader import MedcFile
 from medcodec.errors import MedcodecError, OptionError
-from medcodec.integrations.extras import require
+from medcodec.integrations.extras import missing
 
-torch = require("torch", extra="torch")
-_data = require("torch.utils.data", extra="torch")
+try:
+    import torch
+    from torch.utils.data import Dataset, IterableDataset, get_worker_info
+except ImportError as error:
+    raise missing(error, extra="torch") from error
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 # The dtypes of NumPy that PyTorch computes with in full; others become the next wider one.
@@ -46,7 +49,7 @@ def find_volumes(paths: Paths) -> list[Path]:
 
 def decoding_threads() -> int | None:
     """Return 1 in a worker process of a ``DataLoader``, which runs beside others; None (all) elsewhere."""
-    return None if _data.get_worker_info() is None else 1
+    return None if get_worker_info() is None else 1
 
 
 def to_tensor(voxels: npt.NDArray[Any]) -> Any:
@@ -61,7 +64,7 @@ def read_scaled(file: MedcFile, key: Any = ...) -> npt.NDArray[np.float32]:
     return voxels if (file.slope, file.intercept) == (1, 0) else voxels * file.slope + file.intercept
 
 
-class MedcodecDataset(_data.Dataset):
+class MedcodecDataset(Dataset):
     """Whole volumes by index.
 
     Parameters
@@ -95,7 +98,7 @@ class MedcodecDataset(_data.Dataset):
         return item if self.transform is None else self.transform(item)
 
 
-class MedcodecPatches(_data.IterableDataset):
+class MedcodecPatches(IterableDataset):
     """Random patches of all volumes, one volume after another; each pass has another order and other places.
 
     Files are shared out among the workers of a ``DataLoader`` and, where ``torch.distributed`` runs, among
@@ -133,7 +136,7 @@ class MedcodecPatches(_data.IterableDataset):
         transform: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
         if min(*patch_size, patches_per_volume) < 1:
-            msg = f"patch_size {tuple(patch_size)} and patches_per_volume {patches_per_volume}: give positive numbers"
+            msg = f"patch_size {tuple(patch_size)}, patches_per_volume {patches_per_volume}: give positive numbers"
             raise OptionError(msg)
         self.paths = find_volumes(paths)
         self.patch_size = tuple(patch_size)
@@ -159,7 +162,9 @@ class MedcodecPatches(_data.IterableDataset):
                     yield item if self.transform is None else self.transform(item)
 
     def _patch(self, file: MedcFile, rng: np.random.Generator) -> dict[str, Any]:
-        start = [int(rng.integers(max(0, n - m) + 1)) for n, m in zip(file.shape, self.patch_size, strict=False)]
+        start = [
+            int(rng.integers(max(0, n - m) + 1)) for n, m in zip(file.shape, self.patch_size, strict=False)
+        ]
         key = tuple(slice(at, at + size) for at, size in zip(start, self.patch_size, strict=False))
         return {**_item(file, key, scaled=self.scaled), "start": torch.tensor(start)}
 
@@ -171,7 +176,7 @@ def _item(file: MedcFile, key: Any, *, scaled: bool) -> dict[str, Any]:
 
 def _share() -> tuple[int, int]:
     """Return which share of the files is this process's, and how many there are."""
-    worker = _data.get_worker_info()
+    worker = get_worker_info()
     number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
     spread = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank, ranks = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if spread else (0, 1)
