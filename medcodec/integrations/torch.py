@@ -136,7 +136,7 @@ class MedcodecPatches(IterableDataset):
         transform: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
         if min(*patch_size, patches_per_volume) < 1:
-            msg = f"patch_size {tuple(patch_size)}, patches_per_volume {patches_per_volume}: give positive numbers"
+            msg = f"patch_size {tuple(patch_size)} and {patches_per_volume} patches: give positive numbers"
             raise OptionError(msg)
         self.paths = find_volumes(paths)
         self.patch_size = tuple(patch_size)

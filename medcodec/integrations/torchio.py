@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from medcodec.errors import UnsupportedDataError
+from medcodec.errors import MissingDependencyError, UnsupportedDataError
 from medcodec.integrations.extras import missing
 from medcodec.integrations.lazy import lazy_image
 from medcodec.integrations.torch import decoding_threads, to_tensor
@@ -20,7 +20,7 @@ from medcodec.integrations.torch import decoding_threads, to_tensor
 try:
     import torch
 except ImportError as error:
-    raise missing(error, extra="torchio") from error
+    raise missing(error, extra="torch") from error
 
 SUFFIX = ".medc"
 BACKEND = "medcodec"
@@ -88,7 +88,7 @@ def register() -> None:
     Raises
     ------
     MissingDependencyError
-        If torchio is missing or older; version 1 takes ``reader=medcodec.integrations.torchio.read``.
+        If torchio is missing or older than version 2; the text says what to do with version 1.
     """
     _backends().register_backend(BACKEND, _matches, _build)
 
@@ -111,7 +111,11 @@ def _backends() -> Any:
     try:
         from torchio.data import backends  # noqa: PLC0415 (version 1, which has none, may be installed)
     except ImportError as error:
-        raise missing(error, extra="torchio") from error
+        msg = (
+            f"torchio 2 is needed ({error}); install it with: pip install --pre 'torchio>=2.0.0a1', or give "
+        )
+        msg += "version 1 the reader: ScalarImage(path, reader=medcodec.integrations.torchio.read)"
+        raise MissingDependencyError(msg) from error
     return backends
 
 
