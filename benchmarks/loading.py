@@ -163,8 +163,9 @@ def volumes(paths: list[Path], mirrored: Path | None) -> Iterator[tuple[str, Any
         yield path.name.split(".")[0], _stored(path), False
     if mirrored is not None:
         voxels = _stored(mirrored)
-        added = [(0, n * (size - 1)) for n, size in zip((2, 2, 1), voxels.shape, strict=True)]
-        yield f"{mirrored.name.split('.')[0]}, mirrored 3 x 3 x 2", np.pad(voxels, added, "reflect"), True
+        # Not twice along the first axis nor along the second: gzip would find the repeats.
+        added = [(0, n * (size - 1)) for n, size in zip((1, 0, 3), voxels.shape, strict=True)]
+        yield f"{mirrored.name.split('.')[0]}, mirrored 2 x 1 x 4", np.pad(voxels, added, "reflect"), True
 
 
 def _stored(path: Path) -> AnyArray:
@@ -204,7 +205,7 @@ def main() -> None:
     parser.add_argument(
         "volumes", type=Path, nargs="*", help="NIfTI files, at least 96 voxels along each axis"
     )
-    parser.add_argument("--mirrored", type=Path, help="a volume to enlarge by reflection")
+    parser.add_argument("--mirrored", type=Path, help="a volume to make eight times as large by reflection")
     parser.add_argument("--seconds", type=float, default=4, help="time for each measurement")
     parser.add_argument(
         "--output", type=Path, required=True, help="a Markdown file; text above its tables is kept"
