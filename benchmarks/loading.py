@@ -3,7 +3,7 @@
 Every read opens its file anew, as a data set in training does, and gives stored values as an array. Needs
 ``medcodec[bench,zarr]`` and Linux (for the bytes read). Run it on an otherwise idle machine:
 
-    python benchmarks/loading.py VOLUME.nii.gz ... --mirrored VOLUME.nii.gz --output docs/results/loading.md
+    python -m benchmarks.loading VOLUME.nii.gz ... --mirrored VOLUME.nii.gz --output docs/results/loading.md
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _stored(path: Path) -> AnyArray:
 
 def table(name: str, voxels: AnyArray, *, large: bool, seconds: float) -> Iterator[str]:
     """Yield the lines of one volume's table."""
-    yield f"## {name}: {' x '.join(map(str, voxels.shape))}, {voxels.dtype}\n"
+    yield f"### {name}: {' x '.join(map(str, voxels.shape))}, {voxels.dtype}\n"
     yield "| format | MB | whole: ms (CPU ms) | patch: ms (CPU ms) | patches/s | per CPU-s | MB per patch |"
     yield "|---|---|---|---|---|---|---|"
     everything = (slice(None),) * voxels.ndim
