@@ -122,6 +122,8 @@ def _as_index(locals_: list[Indices]) -> Index4:
 
 def _as_slice(local: Indices) -> slice | None:
     first, last = int(local[0]), int(local[-1])
-    step = 1 if len(local) == 1 else int(local[1]) - first
+    if last - first == len(local) - 1:
+        return slice(first, last + 1, 1)
+    step = int(local[1]) - first
     regular = last == first + step * (len(local) - 1) and bool((np.diff(local) == step).all())
     return slice(first, last + 1, step) if regular else None

@@ -1,0 +1,45 @@
+"""Scans that the tests of all integrations share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import medcodec
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a NIfTI file with slope, oblique affine and smooth content, and the .medc made from it."""
+    folder = tmp_path_factory.mktemp("scan")
+    i, j, k = np.ogrid[:40, :48, :36]
+    noise = np.random.default_rng(0).integers(-8, 8, (40, 48, 36))
+    voxels = (300 * np.sin(i / 9) * np.cos(j / 7) + 5 * k + noise).astype(np.int16)
+    affine = np.array([[-0.9, 0.1, 0, 30], [0.1, 0.9, 0.2, -40], [0, -0.2, 1.5, 12], [0, 0, 0, 1.0]])
+    image = nib.Nifti1Image(voxels, affine)
+    image.header.set_slope_inter(0.5, -100)
+    image.header["descrip"] = b"made for tests"
+    nib.save(image, folder / "scan.nii.gz")
+    medcodec.compress(
+        folder / "scan.nii.gz", folder / "scan.medc", effort="fastest", axis="k", group_frames=12, tile=16
+    )
+    return folder / "scan.nii.gz", folder / "scan.medc"
+
+
+@pytest.fixture
+def decoded_groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which every group that is decoded adds its number."""
+    from medcodec.container.groups import GroupReader
+
+    numbers: list[int] = []
+    decode = GroupReader.decode
+
+    def counting(self: GroupReader, number: int, *args: int) -> object:
+        numbers.append(number)
+        return decode(self, number, *args)
+
+    monkeypatch.setattr(GroupReader, "decode", counting)
+    return numbers
