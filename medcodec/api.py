@@ -37,8 +37,8 @@ from medcodec.sources import (
 from medcodec.targets import Reached, target_of
 from medcodec.volume import ScanSource
 from medcodec.volume.dicom import holds_mammograms
-from medcodec.volume.lossy import lossy_marks
 from medcodec.volume.frames import split_components
+from medcodec.volume.lossy import lossy_marks
 from medcodec.volume.model import Volume
 from medcodec.writing import WritingPlan
 

@@ -13,9 +13,9 @@ from medcodec.errors import MissingDependencyError, UnsupportedDataError
 sitk = pytest.importorskip("SimpleITK")
 sys.path.insert(0, str(Path(__file__).parents[1] / "volume"))
 
-from dicom_files import make_dataset, save, words  # noqa: E402
+from dicom_files import make_dataset, save, words
 
-from medcodec.integrations.sitk import read, write  # noqa: E402
+from medcodec.integrations.sitk import read, write
 
 OBLIQUE = [[0.96, -0.28, 0, 0], [0.28, 0.96, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]]
 SHAPES = {
