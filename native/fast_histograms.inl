@@ -1,0 +1,142 @@
+// Symbols 0..31 in a mixture of four adaptive cumulative histograms, one of each of four sets of contexts.
+
+typedef int16_t Edges __attribute__((vector_size(64)));
+
+constexpr int kSymbols = 32;
+constexpr int kLevels = 80;    // of the local error, four per octave
+constexpr int kSets = 4;
+constexpr int kDetails = 8;    // contexts of a set for each level
+constexpr int kTop = 32736;    // a histogram's total
+constexpr int kTotalBits = 16;  // of the mixture: four halves, and 2 for each symbol
+
+// exp(-v), v >= 0, by a Taylor series of exp(-v / 1024) and repeated squaring: no libm.
+inline double exp_negative(double v) {
+    if (v > 30) v = 30;
+    const double t = -v / 1024;
+    double term = 1, sum = 1;
+    for (int i = 1; i < 12; i++) term = term * t / i, sum += term;
+    for (int i = 0; i < 10; i++) sum *= sum;
+    return sum;
+}
+
+inline double logistic(double v) {
+    return v < 0 ? exp_negative(-v) / (1 + exp_negative(-v)) : 1 / (1 + exp_negative(v));
+}
+
+// Octaves of the residual that one symbol spans at this level of the local error.
+inline int symbol_shift(int level) {
+    const int shift = (level + 1) / 4 - 4;
+    return shift < 0 ? 0 : shift;
+}
+
+// Quarter octaves of a local error, from 1/8 on.
+inline int error_level(float error) {
+    const float shifted = error + 0.1f;
+    uint32_t bits;
+    std::memcpy(&bits, &shifted, 4);
+    const int level = static_cast<int>(bits >> 21) - ((127 - 3) << 2);
+    return level < 0 ? 0 : level >= kLevels ? kLevels - 1 : level;
+}
+
+struct Mixture {
+    alignas(64) uint16_t edge[kSymbols + 2];  // lower edges of the symbols; the upper one of the last is 2^16 or 0
+    uint32_t start(int symbol) const { return edge[symbol]; }
+    uint32_t length(int symbol) const { return static_cast<uint16_t>(edge[symbol + 1] - edge[symbol]); }
+    // The symbol that owns `slot`.
+    int find(uint32_t slot) const {
+#if defined(__AVX512BW__)
+        const uint32_t above = _cvtmask32_u32(
+            _mm512_cmpgt_epu16_mask(_mm512_load_si512(edge), _mm512_set1_epi16(static_cast<int16_t>(slot))));
+        return above ? __builtin_ctz(above) - 1 : kSymbols - 1;
+#elif defined(__AVX2__)
+        const __m256i sign = _mm256_set1_epi16(INT16_MIN);
+        const __m256i wanted = _mm256_xor_si256(_mm256_set1_epi16(static_cast<int16_t>(slot)), sign);
+        __m256i above[2];
+        for (int i = 0; i < 2; i++)
+            above[i] = _mm256_cmpgt_epi16(
+                _mm256_xor_si256(_mm256_load_si256(reinterpret_cast<const __m256i*>(edge + 16 * i)), sign), wanted);
+        const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi16(above[0], above[1]), 0xd8);
+        const auto mask = static_cast<uint32_t>(_mm256_movemask_epi8(packed));
+        return mask ? __builtin_ctz(mask) - 1 : kSymbols - 1;
+#elif defined(__SSE2__)
+        const __m128i sign = _mm_set1_epi16(INT16_MIN);
+        const __m128i wanted = _mm_xor_si128(_mm_set1_epi16(static_cast<int16_t>(slot)), sign);
+        __m128i above[4];
+        for (int i = 0; i < 4; i++)
+            above[i] = _mm_cmpgt_epi16(
+                _mm_xor_si128(_mm_load_si128(reinterpret_cast<const __m128i*>(edge + 8 * i)), sign), wanted);
+        const auto mask = static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(above[0], above[1]))) |
+                          static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(above[2], above[3]))) << 16;
+        return mask ? __builtin_ctz(mask) - 1 : kSymbols - 1;
+#else
+        int symbol = 0;
+        while (symbol < kSymbols - 1 && edge[symbol + 1] <= slot) symbol++;
+        return symbol;
+#endif
+    }
+};
+
+struct Contexts {
+    int of[kSets];
+};
+
+class Histograms {
+  public:
+    Histograms() : edges_(kSets * kLevels * kDetails), seen_(kSets * kLevels * kDetails) {
+        for (int set = 0; set < kSets; set++)
+            for (int level = 0; level < kLevels; level++)
+                for (int detail = 0; detail < kDetails; detail++) {
+                    const double offset = set == 0 && symbol_shift(level) == 0 ? (detail % 4 + 0.5) / 4 - 0.5 : 0;
+                    start(at(set, level, detail), level, offset);
+                }
+        for (int i = 0; i < 256; i++) rate_[i] = i < 4 ? 3 : i < 12 ? 4 : i < 32 ? 5 : i < 96 ? 6 : 7;
+    }
+    static int at(int set, int level, int detail) { return (set * kLevels + level) * kDetails + detail; }
+
+    void mix(const Contexts& c, Mixture& mixture) const {
+        constexpr Edges least = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
+                                 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+        const Edges sum = ((edges_.data[c.of[0]] >> 1) + (edges_.data[c.of[1]] >> 1)) +
+                          ((edges_.data[c.of[2]] >> 1) + (edges_.data[c.of[3]] >> 1)) + least;
+        std::memcpy(mixture.edge, &sum, sizeof sum);
+        mixture.edge[kSymbols] = 0;
+    }
+    void update(const Contexts& c, int symbol) {
+        constexpr Edges index = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+        const Edges target = (index > static_cast<int16_t>(symbol)) & static_cast<int16_t>(kTop);
+        dither_ = (dither_ * 5 + 1) & 127;
+        for (int set = 0; set < kSets; set++) {
+            const int i = c.of[set], rate = rate_[seen_.data[i]];
+            seen_.data[i] = static_cast<uint8_t>(seen_.data[i] + (seen_.data[i] < 255));
+            // Rounded up or down by turns, which is exact in the mean.
+            const Edges step = target - edges_.data[i];
+            const Edges rest = (step & static_cast<int16_t>((1 << rate) - 1)) + static_cast<int16_t>(dither_ >> (7 - rate));
+            edges_.data[i] += (step >> rate) + (rest >> rate);
+        }
+    }
+
+  private:
+    void start(int i, int level, double offset) {
+        double error = 0.125 * 1.09;  // in the middle of the level
+        for (int k = 0; k < level; k++) error *= 1.189207115002721;
+        const double scale = error * 0.7 < 0.12 ? 0.12 : error * 0.7;
+        const double width = 1 << symbol_shift(level);
+        for (int s = 1; s < kSymbols; s++) {
+            const double edge = (s - 16) * width - (width > 1 ? width / 2 + 0.5 : 0.5) - offset;
+            edges_.data[i][s] = static_cast<int16_t>(logistic(edge / scale) * kTop);
+        }
+        edges_.data[i][0] = 0;
+    }
+
+    Array<Edges> edges_;
+    Array<uint8_t> seen_;
+    uint8_t rate_[256];
+    int dither_ = 0;
+};
+
+// Probability out of 2^16 that a run of voxels repeats its equal surroundings.
+struct RepeatModel {
+    int32_t probability = 60000;
+    void update(bool repeated) { probability += ((repeated ? 65500 : 36) - probability) / 64; }
+};
