@@ -4,11 +4,13 @@ template <class Stream>
 class Coder {
   public:
     Coder(const FastGroup& g, Stream& stream)
-        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile), tile_rows_((g.height + kTileRows - 1) / kTileRows),
+        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile), height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
           pictures_(g), errors_{Picture(g.height, g.width), Picture(g.height, g.width)}, row_(errors_[0].stride),
           weights_(static_cast<size_t>(tiles_) + kLanes), now_(1, tiles_), near_(1, tiles_), wide_(1, tiles_),
-          kept_(strips(), tiles_),
-          samples_((kMaxTaps + 4) * kSamples) {}
+          kept_(strips(), tiles_), none_(1, tiles_),
+          samples_((kMaxTaps + 4) * kSamples), within_(errors_[0].stride) {
+        for (int x = 0; x < g.width; x++) within_[static_cast<size_t>(x)] = kSampleScale;
+    }
 
     void code_all(void* levels) {
         size_t first = 0;
@@ -17,7 +19,7 @@ class Coder {
                 start_frame(s, f);
                 for (int t = 0; t < tile_rows_; t++) {
                     solve_tiles(t);
-                    for (int y = t * kTileRows; y < g_.height && y < (t + 1) * kTileRows; y++) {
+                    for (int y = t * height_; y < g_.height && y < (t + 1) * height_; y++) {
                         prepare_row(y);
                         code_row(y, levels, first);
                         first += static_cast<size_t>(g_.width);
@@ -28,7 +30,7 @@ class Coder {
     }
 
   private:
-    int strips() const { return (tile_rows_ + kStripTiles - 1) / kStripTiles; }
+    int strips() const { return (g_.height + kStripRows - 1) / kStripRows; }
     // Row y + dy of a plane; planes other than the current one end with their first and last rows.
     const float* tap_row(int plane, int y) {
         if (plane != kCurrent) y = y < 0 ? 0 : y >= g_.height ? g_.height - 1 : y;
@@ -37,8 +39,13 @@ class Coder {
 
     void start_frame(int s, int f) {
         const int number = (f > 0) + (s > 0 ? 2 : 0);
-        if (number != class_) kept_.clear();
         class_ = number;
+        // The first frame of a sequence has taps of its own; what was kept waits for the next one.
+        keeps_ = number != 2 || g_.frames == 1;
+        if (keeps_ && number != kept_class_) {
+            kept_.clear();
+            kept_class_ = number;
+        }
         set_ = &kTapSets[class_];
         pairs_ = pair_index(set_->count - 1, set_->count, set_->count) + 1;
         Picture* blank = &pictures_.blank();
@@ -57,28 +64,30 @@ class Coder {
 
     // Predictors for the tiles of row t, from the tiles above and those of the frame before.
     void solve_tiles(int t) {
-        const int strip = t / kStripTiles, below = t % kStripTiles * 2 >= kStripTiles && strip + 1 < strips() ? strip + 1 : strip;
+        const int strip = t * height_ / kStripRows, next = (t * height_ + kStripRows / 2) / kStripRows,
+                  below = next < strips() ? next : strip;
         float whole[kMaxPairs];
         for (int p = 0; p < pairs_; p++) {
-            const float* wide = wide_.at(0, p);
-            Vec sum = {};
-            for (int x = 0; x < tiles_; x += kLanes) sum += load(wide + x);
-            whole[p] = sum_lanes(sum) * kRowShare;
+            const float* sums = wide_.at(0, p);
+            float sum = 0;
+            for (int x = 0; x < tiles_; x++) sum += sums[x];
+            whole[p] = sum * kRowShare;
         }
-        Vec near[kMaxPairs], wide[kMaxPairs], found[kPredictors][kMaxTaps];
+        Wide near[kMaxPairs], far[kMaxPairs], found[kPredictors][kMaxTaps];
+        TileSums& kept = keeps_ ? kept_ : none_;
         for (int x = 0; x < tiles_; x += kLanes) {
             for (int p = 0; p < pairs_; p++) {
-                const float *a = near_.at(0, p) + x, *w = wide_.at(0, p) + x, *k = kept_.at(strip, p) + x,
-                            *b = kept_.at(below, p) + x;
-                const Vec here = load(k), beside = load(k - 1) + load(k + 1), lower = load(b);
-                near[p] = (load(a) + kSide * (load(a - 1) + load(a + 1))) + (here + kBelow * (lower + kSide * beside));
-                wide[p] = (load(w) + (load(w - 1) + load(w + 1))) + ((here + beside) + (lower + (load(b - 1) + load(b + 1)))) +
-                          whole[p];
+                const float *a = near_.at(0, p) + x, *w = wide_.at(0, p) + x, *k = kept.at(keeps_ ? strip : 0, p) + x,
+                            *b = kept.at(keeps_ ? below : 0, p) + x;
+                const Wide here = load(k), beside = load(k - 1) + load(k + 1), lower = load(b);
+                near[p] = (load(a) + wide(kSide) * (load(a - 1) + load(a + 1))) + (here + wide(kBelow) * (lower + wide(kSide) * beside));
+                far[p] = (load(w) + (load(w - 1) + load(w + 1))) + ((here + beside) + (lower + (load(b - 1) + load(b + 1)))) +
+                         wide(whole[p]);
             }
             solver_.eliminate(near, *set_);
             solver_.substitute(set_->count, found[0]);
             solver_.substitute(set_->inside, found[2]);
-            solver_.eliminate(wide, *set_);
+            solver_.eliminate(far, *set_);
             solver_.substitute(set_->count, found[1]);
             for (int lane = 0; lane < kLanes && x + lane < tiles_; lane++) {
                 TileWeights& w = weights_[static_cast<size_t>(x + lane)];
@@ -100,22 +109,22 @@ class Coder {
                     *ps = before.row(y + 1 < g_.height ? y + 1 : y);
         for (int t = 0, x = 0; t < tiles_; t++, x += kTile) {
             const TileWeights& w = weights_[static_cast<size_t>(t)];
-            const Vec base = load(north + x);
-            Vec sum[kPredictors] = {base, base, base};
+            const Wide base = load(north + x);
+            Wide sum[kPredictors] = {base, base, base};
             for (int i = kSerialTaps; i < set_->count; i++) {
-                const Vec tap = load(taps[i] + x) - base;
-                for (int k = 0; k < kPredictors; k++) sum[k] += tap * w.parallel[k][i];
+                const Wide tap = load(taps[i] + x) - base;
+                for (int k = 0; k < kPredictors; k++) sum[k] += tap * wide(w.parallel[k][i]);
             }
             for (int k = 0; k < kPredictors; k++) store(row_.part[k].data + x, sum[k]);
-            const Vec inside = 2.0f * load(n + x) + (load(n + x - 1) + load(n + x + 1)) +
-                               0.5f * (load(n + x + 2) + load(n + x - 2)) + load(nn + x);
+            const Wide inside = wide(2) * load(n + x) + (load(n + x - 1) + load(n + x + 1)) +
+                                wide(0.5f) * (load(n + x + 2) + load(n + x - 2)) + load(nn + x);
             if (class_ == 0) {
                 store(row_.inside.data + x, inside);
                 store(row_.across.data + x, load(n + x + 1) + load(n + x + 2));
             } else {
                 store(row_.inside.data + x, inside);
                 store(row_.across.data + x,
-                      2.0f * load(p + x) + (load(p + x - 1) + load(p + x + 1)) + (load(pn + x) + load(ps + x)));
+                      wide(2) * load(p + x) + (load(p + x - 1) + load(p + x + 1)) + (load(pn + x) + load(ps + x)));
             }
         }
     }
@@ -214,8 +223,8 @@ class Coder {
                                     Histograms::at(3, level, detail(error_level(c.error) - level + 12))}};
         histograms_.mix(contexts, mixture_);
         const int shift = symbol_shift(level);
-        const int value = code_residual(Stream::kDecodes ? 0 : row_.levels[at] - base, shift, contexts) + base;
-        const auto coded = static_cast<float>(Stream::kDecodes ? within(value) : value);
+        const int decoded = code_residual(Stream::kDecodes ? 0 : row_.levels[at] - base, shift, contexts) + base;
+        const auto coded = static_cast<float>(Stream::kDecodes ? within(decoded) : row_.levels[at]);
         const Vec4 off = each - coded;
         squares[0] = off * off;
         const float signed_error = coded - prediction;
@@ -242,7 +251,7 @@ class Coder {
         else if (symbol == kSymbols - 1)
             coded = symbol + code_excess(step - symbol);
         const auto low = static_cast<uint32_t>(moved) & ((1u << shift) - 1);
-        const auto rest = static_cast<int>(shift ? stream_.bits(shift, low) : 0);
+        const auto rest = static_cast<int>(stream_.bits(shift, low));
         return (coded - kSymbols / 2) * (1 << shift) + rest - (1 << shift >> 1);
     }
 
@@ -263,46 +272,45 @@ class Coder {
 
     // Adds the voxels of a row of tiles to the sums.
     void learn_tiles(int t) {
-        const int n = set_->count, y0 = t * kTileRows, rows = g_.height - y0 < kTileRows ? g_.height - y0 : kTileRows;
-        if (rows < kTileRows) std::memset(samples_.data, 0, samples_.size * sizeof(int16_t));
+        const int n = set_->count, y0 = t * height_, rows = g_.height - y0 < height_ ? g_.height - y0 : height_;
+        if (rows < height_) std::memset(samples_.data, 0, samples_.size * sizeof(int16_t));
         for (int tile = 0; tile < tiles_; tile++) {
             for (int r = 0; r < rows; r++) take_samples(y0 + r, tile * kTile, samples_.data + r * kTile);
-            normal_equations(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
+            if (height_ == kTileRows)
+                normal_equations<kTile * kTileRows>(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
+            else
+                normal_equations<kTile * kMaxTileRows>(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
         }
-        const int strip = t / kStripTiles;
-        const float fade = t % kStripTiles ? 1 : kFrameDecay;
+        const int strip = y0 / kStripRows;
+        const float fade = y0 % kStripRows ? 1 : kFrameDecay;
         for (int p = 0; p < pairs_; p++) {
-            float *now = now_.at(0, p), *near = near_.at(0, p), *wide = wide_.at(0, p), *kept = kept_.at(strip, p);
+            float *now = now_.at(0, p), *near = near_.at(0, p), *wide = wide_.at(0, p);
             for (int x = 0; x < tiles_; x++) {
                 near[x] = without_tiny(near[x] * kNearDecay + now[x]);
                 wide[x] = without_tiny(wide[x] * kWideDecay + now[x]);
-                kept[x] = without_tiny(kept[x] * fade + now[x]);
             }
+            if (!keeps_) continue;
+            float* kept = kept_.at(strip, p);
+            for (int x = 0; x < tiles_; x++) kept[x] = without_tiny(kept[x] * fade + now[x]);
         }
     }
     static float without_tiny(float v) { return absolute(v) < kTiny ? 0 : v; }
 
-    // Features of 16 voxels, weighted by their local errors, as integers below 2^12.
+    // Features of 16 voxels, weighted by their local errors, as integers.
     void take_samples(int y, int x, int16_t* out) {
         const int n = set_->count;
-        Vec feature[kMaxTaps + 1];
-        const Vec base = load(planes_[kCurrent]->row(y - 1) + x);
-        Vec largest = {};
+        Wide feature[kMaxTaps + 1];
+        const Wide base = load(planes_[kCurrent]->row(y - 1) + x);
+        Wide largest = wide(0);
         for (int i = 0; i <= n; i++) {
             const Tap tap = i < n ? set_->tap[i] : Tap{0, 0, 0};
             feature[i] = load(tap_row(tap.plane, y + tap.dy) + x + tap.dx) - base;
             largest = larger(largest, absolute(feature[i]));
         }
         const float *e = errors_[current_].row(y) + x, *above = errors_[current_].row(y - 1) + x;
-        const Vec local = load(e) + ((load(e - 1) + load(e + 1)) + load(above)) * 0.33f;
-        Vec weight = kSampleScale / larger(7.0f + 0.45f * local, largest * (kSampleScale / 4095));
-        for (int lane = 0; lane < kTile; lane++)
-            if (x + lane >= g_.width) weight[lane] = 0;
-        for (int i = 0; i <= n; i++) {
-            const Vec scaled = feature[i] * weight;
-            int16_t* to = out + i * kSamples;
-            for (int lane = 0; lane < kTile; lane++) to[lane] = static_cast<int16_t>(static_cast<int32_t>(scaled[lane]));
-        }
+        const Wide local = load(e) + ((load(e - 1) + load(e + 1)) + load(above)) * wide(0.33f);
+        const Wide weight = load(within_.data + x) / larger(wide(7) + wide(0.45f) * local, largest * wide(kSampleScale / kLargestSample));
+        for (int i = 0; i <= n; i++) store_integers(out + i * kSamples, feature[i] * weight);
     }
 
     void read(const void* levels, size_t first) {
@@ -319,20 +327,24 @@ class Coder {
 
     const FastGroup& g_;
     Stream& stream_;
-    int tiles_, tile_rows_;
+    int tiles_;
+    int height_;  // of a tile, in voxels
+    int tile_rows_;
     Pictures pictures_;
     Picture errors_[2];
     Row row_;
     Array<TileWeights> weights_;
-    TileSums now_, near_, wide_, kept_;
+    TileSums now_, near_, wide_, kept_, none_;
     Array<int16_t> samples_;
+    Array<float> within_;  // the scale of samples, zero beyond the last column
     Solver solver_;
     Histograms histograms_;
     Mixture mixture_;
     RepeatModel repeats_;
     Picture* planes_[kPlanes];
     const TapSet* set_ = nullptr;
-    int class_ = -1, pairs_ = 0, current_ = 0;
+    bool keeps_ = true;
+    int class_ = -1, kept_class_ = -1, pairs_ = 0, current_ = 0;
 };
 
 void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {

@@ -2,12 +2,16 @@
 
 typedef int16_t Edges __attribute__((vector_size(64)));
 
+constexpr Edges kIndex = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                          16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 constexpr int kSymbols = 32;
 constexpr int kLevels = 80;    // of the local error, four per octave
 constexpr int kSets = 4;
+constexpr int kQuarters = 4;
 constexpr int kDetails = 8;    // contexts of a set for each level
-constexpr int kTop = 32736;    // a histogram's total
-constexpr int kTotalBits = 16;  // of the mixture: four halves, and 2 for each symbol
+constexpr int kTop = 32656;    // a histogram's total
+constexpr int kLeast = 7;      // of each symbol in the mixture, besides half of each histogram
+constexpr int kTotalBits = 16;
 
 // exp(-v), v >= 0, by a Taylor series of exp(-v / 1024) and repeated squaring: no libm.
 inline double exp_negative(double v) {
@@ -76,6 +80,30 @@ struct Mixture {
     }
 };
 
+// A logistic for each level, for predictions that are each quarter off the rounded one, and exact ones.
+struct Beginnings {
+    Edges at[kLevels][kQuarters + 1];
+    Beginnings() {
+        double error = 0.125 * 1.09;  // in the middle of the level
+        for (int level = 0; level < kLevels; level++, error *= 1.189207115002721)
+            for (int quarter = 0; quarter <= kQuarters; quarter++) {
+                const bool exact = quarter == kQuarters || symbol_shift(level) > 0;
+                fill(at[level][quarter], level, error, exact ? 0 : (quarter + 0.5) / kQuarters - 0.5);
+            }
+    }
+
+  private:
+    static void fill(Edges& edges, int level, double error, double offset) {
+        const double scale = error * 0.7 < 0.12 ? 0.12 : error * 0.7;
+        const double width = 1 << symbol_shift(level);
+        edges[0] = 0;
+        for (int s = 1; s < kSymbols; s++) {
+            const double edge = (s - kSymbols / 2) * width - (width > 1 ? width / 2 + 0.5 : 0.5) - offset;
+            edges[s] = static_cast<int16_t>(logistic(edge / scale) * kTop);
+        }
+    }
+};
+
 struct Contexts {
     int of[kSets];
 };
@@ -83,52 +111,35 @@ struct Contexts {
 class Histograms {
   public:
     Histograms() : edges_(kSets * kLevels * kDetails), seen_(kSets * kLevels * kDetails) {
-        for (int set = 0; set < kSets; set++)
-            for (int level = 0; level < kLevels; level++)
-                for (int detail = 0; detail < kDetails; detail++) {
-                    const double offset = set == 0 && symbol_shift(level) == 0 ? (detail % 4 + 0.5) / 4 - 0.5 : 0;
-                    start(at(set, level, detail), level, offset);
-                }
+        static const Beginnings beginnings;
+        for (int level = 0; level < kLevels; level++)
+            for (int detail = 0; detail < kDetails; detail++) {
+                edges_.data[at(0, level, detail)] = beginnings.at[level][detail % kQuarters];
+                for (int set = 1; set < kSets; set++) edges_.data[at(set, level, detail)] = beginnings.at[level][kQuarters];
+            }
         for (int i = 0; i < 256; i++) rate_[i] = i < 4 ? 3 : i < 12 ? 4 : i < 32 ? 5 : i < 96 ? 6 : 7;
     }
     static int at(int set, int level, int detail) { return (set * kLevels + level) * kDetails + detail; }
 
     void mix(const Contexts& c, Mixture& mixture) const {
-        constexpr Edges least = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
-                                 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+        const Edges least = kIndex * static_cast<int16_t>(kLeast);
         const Edges sum = ((edges_.data[c.of[0]] >> 1) + (edges_.data[c.of[1]] >> 1)) +
                           ((edges_.data[c.of[2]] >> 1) + (edges_.data[c.of[3]] >> 1)) + least;
         std::memcpy(mixture.edge, &sum, sizeof sum);
         mixture.edge[kSymbols] = 0;
     }
     void update(const Contexts& c, int symbol) {
-        constexpr Edges index = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-                                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-        const Edges target = (index > static_cast<int16_t>(symbol)) & static_cast<int16_t>(kTop);
-        dither_ = (dither_ * 5 + 1) & 127;
+        const Edges target = (kIndex > static_cast<int16_t>(symbol)) & static_cast<int16_t>(kTop);
+        // Rounded up or down by turns, which is almost exact in the mean and keeps sums within 16 bits.
+        dither_ = (dither_ + 64 + 32) & 96;
         for (int set = 0; set < kSets; set++) {
             const int i = c.of[set], rate = rate_[seen_.data[i]];
             seen_.data[i] = static_cast<uint8_t>(seen_.data[i] + (seen_.data[i] < 255));
-            // Rounded up or down by turns, which is exact in the mean.
-            const Edges step = target - edges_.data[i];
-            const Edges rest = (step & static_cast<int16_t>((1 << rate) - 1)) + static_cast<int16_t>(dither_ >> (7 - rate));
-            edges_.data[i] += (step >> rate) + (rest >> rate);
+            edges_.data[i] += (target - edges_.data[i] + static_cast<int16_t>(dither_ >> (7 - rate))) >> rate;
         }
     }
 
   private:
-    void start(int i, int level, double offset) {
-        double error = 0.125 * 1.09;  // in the middle of the level
-        for (int k = 0; k < level; k++) error *= 1.189207115002721;
-        const double scale = error * 0.7 < 0.12 ? 0.12 : error * 0.7;
-        const double width = 1 << symbol_shift(level);
-        for (int s = 1; s < kSymbols; s++) {
-            const double edge = (s - 16) * width - (width > 1 ? width / 2 + 0.5 : 0.5) - offset;
-            edges_.data[i][s] = static_cast<int16_t>(logistic(edge / scale) * kTop);
-        }
-        edges_.data[i][0] = 0;
-    }
-
     Array<Edges> edges_;
     Array<uint8_t> seen_;
     uint8_t rate_[256];

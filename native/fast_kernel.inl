@@ -16,6 +16,7 @@ namespace {
 using medcodec::ByteBuffer;
 using medcodec::FastGroup;
 
+#include "fast_wide.inl"
 #include "fast_taps.inl"
 #include "fast_dots.inl"
 #include "fast_predictors.inl"

@@ -1,6 +1,6 @@
 """A coded group: one byte that says which coder was used, and what that coder wrote.
 
-Levels (what a value mapping makes of voxels) are coded by the predictor, by the block coder or as labels; true
+Levels (what a value mapping makes of voxels) are coded by a predictor, by the block coder or as labels; true
 floats, integers of wide range and repetitive data have coders that take voxels as they are.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping
+from medcodec.codecs.adaptive.fast import decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
@@ -24,7 +25,7 @@ from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
-_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS = range(6)
+_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
 _LABEL_COUNT = 256
 _LABEL_REPEATS = 0.6
 _SAMPLE_VOXELS = 1 << 16
@@ -50,7 +51,7 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     coded = min(
         (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
     )
-    if len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
+    if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
         packed = lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
         coded = min(coded, bytes([_LZMA]) + packed, key=len)
     return coded
@@ -84,6 +85,8 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
     if coder == _PREDICTED:
         levels = decode_predicted(reader, shape)
+    elif coder == _FAST:
+        levels = decode_fast(reader, shape)
     elif coder == _LABELS:
         levels = decode_labels(reader.rest(), shape)
     elif coder == _BLOCK_LEVELS:
@@ -106,7 +109,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     if effort == "fast":
-        return _BLOCK_LEVELS, encode_blocks(levels)
+        return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)
 
 
