@@ -134,6 +134,16 @@ class Coder {
         return d < 0 ? 0 : d > 7 ? 7 : d;
     }
 
+    // What does not change along a row, where the compiler can keep it at hand.
+    struct View {
+        const float* part[kPredictors];
+        const float *inside, *across, *north;
+        const int32_t* levels;
+        float most;
+        int max_level;
+        bool referred;
+    };
+
     struct Cursor {
         float west, west2;        // voxels just coded
         float error, error2;      // their absolute errors
@@ -166,6 +176,8 @@ class Coder {
         planes_[kCurrent]->extend_left(y, north[0]);
         if (!Stream::kDecodes) read(levels, first);
         stream_.reserve(static_cast<size_t>(g_.width));
+        const View view = {{row_.part[0].data, row_.part[1].data, row_.part[2].data}, row_.inside.data, row_.across.data, north,
+                           row_.levels.data, static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
         Cursor c = {north[0], north[0], error[-static_cast<ptrdiff_t>(errors_[0].stride)], 0, 0};
         c.error2 = c.error;
         for (int t = 0, x = 0; x < g_.width; t++) {
@@ -187,7 +199,7 @@ class Coder {
                 }
             }
             const TileWeights& w = weights_[static_cast<size_t>(t)];
-            for (; x < end; x++) code_voxel(x, north[x], w, above + x, squares + x, row, error, c);
+            for (; x < end; x++) code_voxel(x, view, w, above + x, squares + x, row, error, c);
         }
         planes_[kCurrent]->extend_right(y, g_.width);
         errors_[current_].extend_left(y, error[0]);
@@ -195,10 +207,10 @@ class Coder {
         if (Stream::kDecodes) write(levels, first, row);
     }
 
-    inline __attribute__((always_inline)) void code_voxel(int x, float north, const TileWeights& weights, const Vec4* above,
+    inline __attribute__((always_inline)) void code_voxel(int x, const View& view, const TileWeights& weights, const Vec4* above,
                                                           Vec4* squares, float* row, float* error, Cursor& c) {
-        const size_t at = static_cast<size_t>(x);
-        const Vec4 part = {row_.part[0][at], row_.part[1][at], row_.part[2][at], row_.part[0][at]};
+        const float north = view.north[x];
+        const Vec4 part = {view.part[0][x], view.part[1][x], view.part[2][x], view.part[0][x]};
         const Vec4 each = (part + weights.serial[1] * (c.west2 - north)) + weights.serial[0] * (c.west - north);
         Vec4 recent = (above[0] + above[1]) + (above[-1] + 0.5f * above[2]) + (2.0f * squares[-2] + kBlendFloor);
         recent = recent < kBlendCeiling ? recent : Vec4{} + kBlendCeiling;
@@ -206,25 +218,26 @@ class Coder {
         const float total = (trust[0] + trust[2]) + (trust[1] + trust[3]);
         const Vec4 blend = each * (trust / total);
         float prediction = (blend[0] + blend[2]) + (blend[1] + blend[3]);
-        const auto most = static_cast<float>(g_.max_level);
         prediction = prediction > 0 ? prediction : 0;
-        prediction = prediction < most ? prediction : most;
+        prediction = prediction < view.most ? prediction : view.most;
 
-        const float inside = row_.inside[at] + (2.0f * c.error + c.error2), across = row_.across[at];
-        const float local = class_ ? inside * 0.07f + across * 0.05f : inside * 0.1f;
+        const float inside = view.inside[x] + (2.0f * c.error + c.error2), across = view.across[x];
+        const float local = view.referred ? inside * 0.07f + across * 0.05f : inside * 0.1f;
         const float spread = absolute(each[0] - each[2]) + absolute(each[0] - each[1]);
         const int level = error_level(local);
-        const int level_across = error_level(across * (class_ ? 0.167f : 0.5f));
+        const int level_across = error_level(across * (view.referred ? 0.167f : 0.5f));
         const int quarters = static_cast<int>(prediction * 4 + 2);
         const int base = quarters >> 2;
         const Contexts contexts = {{Histograms::at(0, level, (quarters & 3) + c.above),
                                     Histograms::at(1, level, detail(level_across - level + 8)),
                                     Histograms::at(2, level, detail(error_level(spread * 2) - level + 8)),
                                     Histograms::at(3, level, detail(error_level(c.error) - level + 12))}};
-        histograms_.mix(contexts, mixture_);
+        Mixture mixture;
+        histograms_.mix(contexts, mixture);
         const int shift = symbol_shift(level);
-        const int decoded = code_residual(Stream::kDecodes ? 0 : row_.levels[at] - base, shift, contexts) + base;
-        const auto coded = static_cast<float>(Stream::kDecodes ? within(decoded) : row_.levels[at]);
+        const auto decoded = static_cast<int>(code_residual(Stream::kDecodes ? 0 : view.levels[x] - base, shift, contexts, mixture) +
+                                              static_cast<uint32_t>(base));
+        const auto coded = static_cast<float>(Stream::kDecodes ? within(decoded, view.max_level) : view.levels[x]);
         const Vec4 off = each - coded;
         squares[0] = off * off;
         const float signed_error = coded - prediction;
@@ -237,13 +250,14 @@ class Coder {
         row[x] = coded;
     }
 
-    int within(int value) const { return value < 0 ? 0 : value > g_.max_level ? g_.max_level : value; }
+    static int within(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
 
-    inline __attribute__((always_inline)) int code_residual(int residual, int shift, const Contexts& contexts) {
+    inline __attribute__((always_inline)) uint32_t code_residual(int residual, int shift, const Contexts& contexts,
+                                                                        const Mixture& mixture) {
         const int moved = residual + (1 << shift >> 1);
         const int step = (moved >> shift) + kSymbols / 2;
         int symbol = step < 0 ? 0 : step > kSymbols - 1 ? kSymbols - 1 : step;
-        symbol = stream_.symbol(mixture_, symbol);
+        symbol = stream_.symbol(mixture, symbol);
         histograms_.update(contexts, symbol);
         int coded = symbol;
         if (symbol == 0)
@@ -251,8 +265,8 @@ class Coder {
         else if (symbol == kSymbols - 1)
             coded = symbol + code_excess(step - symbol);
         const auto low = static_cast<uint32_t>(moved) & ((1u << shift) - 1);
-        const auto rest = static_cast<int>(stream_.bits(shift, low));
-        return (coded - kSymbols / 2) * (1 << shift) + rest - (1 << shift >> 1);
+        // Unsigned, since damaged streams may hold any number.
+        return (static_cast<uint32_t>(coded - kSymbols / 2) << shift) + stream_.bits(shift, low) - (1u << shift >> 1);
     }
 
     // Exponential Golomb: the number of bits of excess + 1 in unary, then the bits after the first.
@@ -339,7 +353,6 @@ class Coder {
     Array<float> within_;  // the scale of samples, zero beyond the last column
     Solver solver_;
     Histograms histograms_;
-    Mixture mixture_;
     RepeatModel repeats_;
     Picture* planes_[kPlanes];
     const TapSet* set_ = nullptr;
