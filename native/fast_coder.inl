@@ -4,7 +4,8 @@ template <class Stream>
 class Coder {
   public:
     Coder(const FastGroup& g, Stream& stream)
-        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile), height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
+        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile),
+          height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
           pictures_(g), errors_{Picture(g.height, g.width), Picture(g.height, g.width)}, row_(errors_[0].stride),
           weights_(static_cast<size_t>(tiles_) + kLanes), now_(1, tiles_), near_(1, tiles_), wide_(1, tiles_),
           kept_(strips(), tiles_), none_(1, tiles_),
@@ -118,14 +119,10 @@ class Coder {
             for (int k = 0; k < kPredictors; k++) store(row_.part[k].data + x, sum[k]);
             const Wide inside = wide(2) * load(n + x) + (load(n + x - 1) + load(n + x + 1)) +
                                 wide(0.5f) * (load(n + x + 2) + load(n + x - 2)) + load(nn + x);
-            if (class_ == 0) {
-                store(row_.inside.data + x, inside);
-                store(row_.across.data + x, load(n + x + 1) + load(n + x + 2));
-            } else {
-                store(row_.inside.data + x, inside);
-                store(row_.across.data + x,
-                      wide(2) * load(p + x) + (load(p + x - 1) + load(p + x + 1)) + (load(pn + x) + load(ps + x)));
-            }
+            const Wide across = class_ ? wide(2) * load(p + x) + (load(p + x - 1) + load(p + x + 1)) + (load(pn + x) + load(ps + x))
+                                       : load(n + x + 1) + load(n + x + 2);
+            store(row_.inside.data + x, inside);
+            store(row_.across.data + x, across);
         }
     }
 
@@ -288,8 +285,14 @@ class Coder {
     void learn_tiles(int t) {
         const int n = set_->count, y0 = t * height_, rows = g_.height - y0 < height_ ? g_.height - y0 : height_;
         if (rows < height_) std::memset(samples_.data, 0, samples_.size * sizeof(int16_t));
+        const float* taps[kMaxTileRows][kMaxTaps + 1];
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < n; i++)
+                taps[r][i] = tap_row(set_->tap[i].plane, y0 + r + set_->tap[i].dy) + set_->tap[i].dx;
+            taps[r][n] = planes_[kCurrent]->row(y0 + r);
+        }
         for (int tile = 0; tile < tiles_; tile++) {
-            for (int r = 0; r < rows; r++) take_samples(y0 + r, tile * kTile, samples_.data + r * kTile);
+            for (int r = 0; r < rows; r++) take_samples(y0 + r, tile * kTile, taps[r], samples_.data + r * kTile);
             if (height_ == kTileRows)
                 normal_equations<kTile * kTileRows>(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
             else
@@ -311,14 +314,13 @@ class Coder {
     static float without_tiny(float v) { return absolute(v) < kTiny ? 0 : v; }
 
     // Features of 16 voxels, weighted by their local errors, as integers.
-    void take_samples(int y, int x, int16_t* out) {
+    void take_samples(int y, int x, const float* const* taps, int16_t* out) {
         const int n = set_->count;
         Wide feature[kMaxTaps + 1];
         const Wide base = load(planes_[kCurrent]->row(y - 1) + x);
         Wide largest = wide(0);
         for (int i = 0; i <= n; i++) {
-            const Tap tap = i < n ? set_->tap[i] : Tap{0, 0, 0};
-            feature[i] = load(tap_row(tap.plane, y + tap.dy) + x + tap.dx) - base;
+            feature[i] = load(taps[i] + x) - base;
             largest = larger(largest, absolute(feature[i]));
         }
         const float *e = errors_[current_].row(y) + x, *above = errors_[current_].row(y - 1) + x;

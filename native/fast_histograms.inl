@@ -1,6 +1,7 @@
 // Symbols 0..31 in a mixture of four adaptive cumulative histograms, one of each of four sets of contexts.
 
 typedef int16_t Edges __attribute__((vector_size(64)));
+typedef uint16_t Sums __attribute__((vector_size(64)));
 
 constexpr Edges kIndex = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                           16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
@@ -43,7 +44,7 @@ inline int error_level(float error) {
 }
 
 struct Mixture {
-    alignas(64) uint16_t edge[kSymbols + 2];  // lower edges of the symbols; the upper one of the last is 2^16 or 0
+    alignas(64) uint16_t edge[kSymbols + 2];  // lower edges of the symbols; the last is 2^16, which is 0 here
     uint32_t start(int symbol) const { return edge[symbol]; }
     uint32_t length(int symbol) const { return static_cast<uint16_t>(edge[symbol + 1] - edge[symbol]); }
     // The symbol that owns `slot`.
@@ -122,9 +123,9 @@ class Histograms {
     static int at(int set, int level, int detail) { return (set * kLevels + level) * kDetails + detail; }
 
     void mix(const Contexts& c, Mixture& mixture) const {
-        const Edges least = kIndex * static_cast<int16_t>(kLeast);
-        const Edges sum = ((edges_.data[c.of[0]] >> 1) + (edges_.data[c.of[1]] >> 1)) +
-                          ((edges_.data[c.of[2]] >> 1) + (edges_.data[c.of[3]] >> 1)) + least;
+        const Sums least = (Sums)kIndex * static_cast<uint16_t>(kLeast);
+        const Sums sum = ((Sums)(edges_.data[c.of[0]] >> 1) + (Sums)(edges_.data[c.of[1]] >> 1)) +
+                         ((Sums)(edges_.data[c.of[2]] >> 1) + (Sums)(edges_.data[c.of[3]] >> 1)) + least;
         std::memcpy(mixture.edge, &sum, sizeof sum);
         mixture.edge[kSymbols] = 0;
     }
@@ -133,9 +134,10 @@ class Histograms {
         // Rounded up or down by turns, which is almost exact in the mean and keeps sums within 16 bits.
         dither_ = (dither_ + 64 + 32) & 96;
         for (int set = 0; set < kSets; set++) {
-            const int i = c.of[set], rate = rate_[seen_.data[i]];
+            const int i = c.of[set];
+            const int16_t rate = rate_[seen_.data[i]], dither = static_cast<int16_t>(dither_ >> (7 - rate));
             seen_.data[i] = static_cast<uint8_t>(seen_.data[i] + (seen_.data[i] < 255));
-            edges_.data[i] += (target - edges_.data[i] + static_cast<int16_t>(dither_ >> (7 - rate))) >> rate;
+            edges_.data[i] += (target - edges_.data[i] + dither) >> rate;
         }
     }
 

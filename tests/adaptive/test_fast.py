@@ -1,4 +1,4 @@
-"""The fast coder: what goes in comes out, on every path in the same bytes, and damage never does more than fail."""
+"""The fast coder: what goes in comes out, every path gives the same bytes, damage never does more than fail."""
 
 import hashlib
 
@@ -75,7 +75,9 @@ def test_masked_background_is_nearly_free():
 def interpolated(frames):
     """Noise between whose samples three were filled in by lines, which a fitted predictor finds out."""
     coarse = smooth((1, frames, 65, 65), 40000)[0] % 4096
-    rows = np.stack([(coarse[:, :-1] * (4 - k) + coarse[:, 1:] * k) for k in range(4)], axis=2).reshape(frames, -1, 65)
+    rows = np.stack([(coarse[:, :-1] * (4 - k) + coarse[:, 1:] * k) for k in range(4)], axis=2).reshape(
+        frames, -1, 65
+    )
     both = np.stack([(rows[..., :-1] * (4 - k) + rows[..., 1:] * k) for k in range(4)], axis=3)
     return both.reshape(1, frames, 256, 256) // 16
 

@@ -1,7 +1,7 @@
 """The coder behind the effort `fast`: tiled least-squares predictors and mixed adaptive histograms.
 
-A thin layer over the native kernel (`native/fast_*.inl`), which releases the interpreter lock; the stream is described
-in `docs/format-fast.md`.
+A thin layer over the native kernel (`native/fast_*.inl`), which releases the interpreter lock; the stream is
+described in `docs/format-fast.md`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def decode_fast(reader: ByteReader, shape: tuple[int, int, int, int], *, path: s
     """
     version, max_level = reader.unsigned(), reader.unsigned()
     if version != _VERSION or max_level > MAX_LEVEL:
-        msg = f"fast group: version {version} or greatest level {max_level} is unknown; a newer medcodec may know it"
+        what = f"version {version} or greatest level {max_level}"
+        msg = f"fast group: {what} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
     levels = np.empty(shape, _level_dtype(max_level))
     data = reader.rest()

@@ -39,7 +39,7 @@ Shape = tuple[int, int, int, int]
 
 
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
-    """Return the smallest coding of voxels, shape ``(sequences, frames, height, width)``, that effort allows."""
+    """Return voxels, shape ``(sequences, frames, height, width)``, coded as small as the effort allows."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
     mapping = fit_mapping(voxels)
