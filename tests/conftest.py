@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# The root comes last: an installed medcodec, with its compiled kernels, goes before the sources.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent.parent))
 
 from codec_for_tests import LzmaCodec
 

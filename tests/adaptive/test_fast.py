@@ -1,4 +1,4 @@
-"""The fast coder: what goes in comes out, every path gives the same bytes, damage never does more than fail."""
+"""The fast coder: what goes in comes out, paths give the same bytes, damage never does more than fail."""
 
 import hashlib
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping_levels import level_dtype
 from medcodec.errors import FormatError
 
 LEVEL_LIMIT = 1 << 24
@@ -33,7 +34,7 @@ def restored(voxels):
     if mapping is None:
         return None
     levels = mapping.to_levels(voxels)
-    assert levels.dtype == np.int32
+    assert levels.dtype == level_dtype(mapping.level_count)
     assert levels.shape == voxels.shape
     assert levels.min() >= 0
     assert levels.max() < mapping.level_count <= LEVEL_LIMIT
@@ -232,7 +233,7 @@ def test_arbitrary_bytes_are_refused_or_decode(data, name):
 def test_levels_out_of_range_are_refused():
     voxels = head()
     mapping = fit_mapping(voxels)
-    levels = mapping.to_levels(voxels)
+    levels = mapping.to_levels(voxels).astype(np.int32)
     for wrong in (-1, mapping.level_count):
         levels[0, 0, 0, 0] = wrong
         with pytest.raises(FormatError, match="level"):

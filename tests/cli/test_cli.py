@@ -18,7 +18,7 @@ from medcodec.cli.console import human_bytes
 
 ROOT = Path(__file__).parents[2]
 RUN = f"""
-import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import sys; sys.path.insert(0, {str(ROOT / "tests")!r})
 import conftest
 from medcodec.cli import main
 sys.exit(main())

@@ -8,18 +8,24 @@ import numpy as np
 
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
 from medcodec.codecs.adaptive.mapping_forms import Plain
-from medcodec.codecs.adaptive.mapping_levels import Levels, Stride
+from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """Levels to be coded with a bound in levels, and the mapping that leads back to voxels."""
+    """Levels to be coded with a bound in levels, and what they stand for."""
 
-    mapping: Mapping
+    form: Plain
+    stride: Stride
     levels: Levels
     max_error: int
+
+    @property
+    def mapping(self) -> Mapping:
+        """The way back to voxels."""
+        return Mapping(self.form, self.stride)
 
 
 def bounded_mapping(voxels: AnyArray, max_error: float) -> Bounded | None:
@@ -41,9 +47,24 @@ def bounded_mapping(voxels: AnyArray, max_error: float) -> Bounded | None:
         low, high = int(voxels.min()), int(voxels.max())
         if high - low > MAX_LEVEL:
             return None
-        mapping = Mapping(Plain(), Stride(low, 1, high - low + 1))
-        return Bounded(mapping, mapping.to_levels(voxels), min(int(max_error), high - low))
+        stride = Stride(low, 1, high - low + 1)
+        return Bounded(Plain(), stride, stride.to_levels(voxels), min(int(max_error), high - low))
     return _bounded_floats(voxels, max_error)
+
+
+def quantised(bounded: Bounded) -> Bounded:
+    """Return coarser levels, to be coded exactly, that keep the bound: for coders that know no bounds.
+
+    Cells are ``2 * max_error + 1`` levels wide, and shifted so that no middle lies above the highest level.
+    """
+    reach, top = bounded.max_error, int(bounded.levels.max())
+    step = 2 * reach + 1
+    shift = next(shift for shift in range(reach + 1) if (top + reach - shift) % step >= reach)
+    fine = bounded.stride
+    count = (top + reach - shift) // step + 1
+    stride = Stride(fine.low + shift * fine.step, step * fine.step if count > 1 else 1, count)
+    levels = (bounded.levels.astype(np.int32) + (reach - shift)) // step
+    return Bounded(bounded.form, stride, levels.astype(level_dtype(count)), 0)
 
 
 def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:
@@ -52,7 +73,7 @@ def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:
         return None
     levels = mapping.to_levels(voxels)
     bound = _level_bound(mapping, voxels.dtype, max_error)
-    return Bounded(mapping, levels, bound) if bound else None
+    return Bounded(mapping.form, mapping.levels, levels, bound) if bound else None
 
 
 def _level_bound(mapping: Mapping, dtype: np.dtype[np.generic], max_error: float) -> int:

@@ -15,4 +15,4 @@ def encode_labels(levels: Levels) -> bytes:
 
 def decode_labels(data: bytes, shape: tuple[int, int, int, int]) -> Levels:
     """Return the levels that `encode_labels` coded; raise `FormatError` if ``data`` is no such coding."""
-    return _native.labels_decode(data, shape).astype(np.int32)
+    return _native.labels_decode(data, shape)

@@ -39,7 +39,7 @@ _FREQUENT = 256
 class Mapping:
     """Voxels to levels and back: first to integers by ``form``, then to dense levels.
 
-    Levels are int32 from 0 to ``level_count - 1``, and ``level_count`` is at most 2**24.
+    Levels are of `level_dtype`, from 0 to ``level_count - 1``, and ``level_count`` is at most 2**24.
     """
 
     form: Plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,24 @@ RANK_SPAN = 1 << 20
 _SAMPLE = 1 << 18
 _STRIDE, _RANKS = 0, 1
 _WORD = (1 << 64) - 1
+_BLOCK = 1 << 16
 
-Levels = npt.NDArray[np.int32]
+Levels = npt.NDArray[Any]
+"""Of `level_dtype`: as narrow as the number of levels allows, since a group may be large."""
+
+
+def level_dtype(count: int) -> np.dtype[Any]:
+    """Return uint8, uint16 or int32: the narrowest for levels ``0 .. count - 1``."""
+    return np.dtype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.int32)
+
+
+def _converted(values: AnyArray, dtype: np.dtype[Any], convert: Callable[[AnyArray], AnyArray]) -> AnyArray:
+    """Return ``convert`` of every value, a block at a time: wide intermediate numbers stay small."""
+    result = np.empty(values.shape, dtype)
+    source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
+    for start in range(0, source.size, _BLOCK):
+        target[start : start + _BLOCK] = convert(source[start : start + _BLOCK])
+    return result
 
 
 @dataclass(frozen=True)
@@ -36,19 +53,25 @@ class Stride:
 
     def to_levels(self, integers: AnyArray) -> Levels:
         """Return the levels of ``integers``, which must lie on the grid."""
-        offsets = _offsets(integers, self.low)
-        if self.step > 1:
-            offsets //= offsets.dtype.type(self.step)
-        levels: Levels = offsets.astype(np.int32, copy=False)
-        return levels
+
+        def convert(block: AnyArray) -> AnyArray:
+            offsets = _offsets(block, self.low)
+            if self.step > 1:
+                offsets //= offsets.dtype.type(self.step)
+            return offsets
+
+        return _converted(integers, level_dtype(self.count), convert)
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
         """Return the integers of ``levels`` in ``dtype``."""
-        if dtype.itemsize <= 2:
-            integers: AnyArray = levels * np.int32(self.step) + np.int32(self.low)
-        else:
-            integers = levels.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.low & _WORD)
-        return integers.astype(dtype)
+
+        def convert(block: AnyArray) -> AnyArray:
+            number = np.int32 if dtype.itemsize <= 2 else np.uint64
+            low = self.low if dtype.itemsize <= 2 else self.low & _WORD
+            integers: AnyArray = block.astype(number) * number(self.step) + number(low)
+            return integers
+
+        return _converted(levels, dtype, convert)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -70,9 +93,10 @@ class Ranks:
 
     def to_levels(self, integers: AnyArray) -> Levels:
         """Return the ranks of ``integers``, which must all be present."""
-        ranks = np.zeros(int(self.present[-1] - self.present[0]) + 1, np.int32)
-        ranks[self.present - self.present[0]] = np.arange(self.count, dtype=np.int32)
-        return ranks[_offsets(integers, int(self.present[0]))]
+        ranks = np.zeros(int(self.present[-1] - self.present[0]) + 1, level_dtype(self.count))
+        ranks[self.present - self.present[0]] = np.arange(self.count)
+        low = int(self.present[0])
+        return _converted(integers, ranks.dtype, lambda block: ranks[_offsets(block, low)])
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
         """Return the integers of ``levels`` in ``dtype``."""
@@ -123,8 +147,11 @@ def fit_levels(integers: AnyArray) -> Stride | Ranks | None:
     low, high = int(integers.min()), int(integers.max())
     if high - low >= RANK_SPAN:
         return _fit_wide(integers, low, high)
-    offsets = _offsets(integers, low)
-    present = np.flatnonzero(np.bincount(offsets.reshape(-1).astype(np.intp), minlength=high - low + 1))
+    seen = np.zeros(high - low + 1, bool)
+    flat = integers.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        seen[_offsets(flat[start : start + _BLOCK], low)] = True
+    present = np.flatnonzero(seen)
     step = max(int(np.gcd.reduce(present)), 1)
     stride = Stride(low, step, (high - low) // step + 1)
     if len(present) == stride.count or high >= 1 << 63:
@@ -154,7 +181,7 @@ def _packing_pays(integers: AnyArray, plain: Stride, packed: Ranks) -> bool:
     Ranks bend the intensity scale: without a small gain they are not worth the risk.
     """
     sample = _sample_frames(integers)
-    before, after = plain.to_levels(sample), packed.to_levels(sample)
+    before, after = plain.to_levels(sample).astype(np.int32), packed.to_levels(sample).astype(np.int32)
     activity = _activity_class(before)
     scale = integers.size / sample.size
     cost_before = _residual_bits(before, activity) * scale

@@ -16,12 +16,13 @@ PRESETS = {"default": 0, "max": 1}
 
 
 def encode_predicted(levels: Levels, *, effort: str, max_error: int = 0) -> bytes:
-    """Return coded levels, shape ``(sequences, frames, height, width)``, int32 in ``0..MAX_LEVEL``.
+    """Return coded levels, shape ``(sequences, frames, height, width)``, integers in ``0..MAX_LEVEL``.
 
     ``max_error`` is in levels; every decoded level is at most so far from the original.
     """
     max_level = int(levels.max())
-    narrow = np.array(levels, dtype=_level_dtype(max_level), order="C")
+    # With a bound the kernel leaves what the decoder will see in its input.
+    narrow = levels.astype(_level_dtype(max_level), order="C", copy=max_error > 0)
     data = _native.adaptive_encode(narrow, preset=PRESETS[effort], max_level=max_level, max_error=max_error)
     head = (PRESETS[effort], max_level, max_error)
     return b"".join(map(unsigned_bytes, head)) + data

@@ -1,7 +1,7 @@
 """A coded group: one byte that says which coder was used, and what that coder wrote.
 
-Levels (what a value mapping makes of voxels) are coded by a predictor, by the block coder or as labels; true
-floats, integers of wide range and repetitive data have coders that take voxels as they are.
+Levels (what a value mapping makes of voxels) are coded by a predictor, by the block coder or as labels;
+true floats, integers of wide range and repetitive data have coders that take voxels as they are.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
-from medcodec.codecs.adaptive.bounded import bounded_mapping
+from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.codecs.adaptive.mapping_levels import Levels, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
@@ -28,6 +28,8 @@ from medcodec.errors import FormatError
 _PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
 _LABEL_COUNT = 256
 _LABEL_REPEATS = 0.6
+# `fast` has time for labels only where most repeats; there the fast coder may lose to a coder of slices.
+_FAST_LABEL_REPEATS = 0.9
 _SAMPLE_VOXELS = 1 << 16
 # What a sample says is trusted beyond this factor; within it both coders code the whole group.
 _SAMPLE_MARGIN = 1.15
@@ -39,7 +41,7 @@ Shape = tuple[int, int, int, int]
 
 
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
-    """Return voxels, shape ``(sequences, frames, height, width)``, coded as small as the effort allows."""
+    """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
     mapping = fit_mapping(voxels)
@@ -60,8 +62,11 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
 def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     """Return a coding of voxels in which none is off by more than ``max_error`` stored units."""
     bounded = bounded_mapping(voxels, max_error)
-    if bounded is None or effort in ("fastest", "fast"):
+    if bounded is None:
         return encode_lossless(voxels, effort=effort)
+    if effort in ("fastest", "fast"):
+        coarse = quantised(bounded)
+        return _with_mapping(_BLOCK_LEVELS, coarse.mapping, encode_blocks(coarse.levels))
     coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
     return _with_mapping(_PREDICTED, bounded.mapping, coded)
 
@@ -90,7 +95,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     elif coder == _LABELS:
         levels = decode_labels(reader.rest(), shape)
     elif coder == _BLOCK_LEVELS:
-        levels = decode_blocks(reader.rest(), shape, np.dtype(np.int32))
+        levels = decode_blocks(reader.rest(), shape, level_dtype(mapping.level_count))
     else:
         msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
@@ -99,12 +104,15 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
     """Yield the codings that may be smallest, with their coders."""
-    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > _LABEL_REPEATS
+    needed = _FAST_LABEL_REPEATS if effort == "fast" else _LABEL_REPEATS
+    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > needed
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > 1 / _SAMPLE_MARGIN:
         yield _LABELS, encode_labels(levels)
     if advantage < _SAMPLE_MARGIN:
         yield _natural(levels, effort)
+        if effort != "fast":
+            yield _BLOCK_LEVELS, encode_blocks(levels)
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:

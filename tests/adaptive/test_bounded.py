@@ -1,0 +1,73 @@
+"""Error bounds in stored units, for every effort and dtype."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medcodec.codecs.adaptive import AdaptiveCodec
+from medcodec.codecs.adaptive.codec import EFFORTS
+from medcodec.codecs.base import FrameGroup
+from medcodec.errors import OptionError
+
+
+def decoded(voxels: np.ndarray, **options: object) -> tuple[np.ndarray, int]:
+    codec = AdaptiveCodec(**options)
+    data = codec.encode(FrameGroup(voxels))
+    return codec.decode(data, voxels.shape, voxels.dtype), len(data)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    dtype=st.sampled_from(["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]),
+    effort=st.sampled_from(EFFORTS),
+    bound=st.integers(1, 300),
+    shape=st.tuples(*[st.integers(1, n) for n in (2, 3, 9, 17)]),
+    seed=st.integers(0, 9999),
+)
+def test_integers_keep_the_bound(
+    dtype: str, effort: str, bound: int, shape: tuple[int, int, int, int], seed: int
+) -> None:
+    limits = np.iinfo(dtype)
+    rng = np.random.default_rng(seed)
+    span = int(rng.choice([3, 200, 60000]))
+    low = [int(limits.min), max(int(limits.min), int(limits.max) - span)][rng.integers(2)]
+    voxels = (low + rng.integers(0, min(span, int(limits.max) - low) + 1, shape).astype(object)).astype(dtype)
+    found, _ = decoded(voxels, effort=effort, max_error=bound)
+    assert found.dtype == voxels.dtype
+    assert np.abs(found.astype(object) - voxels.astype(object)).max() <= bound
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_a_larger_bound_costs_fewer_bytes(effort: str) -> None:
+    rng = np.random.default_rng(0)
+    ramp = np.add.outer(np.arange(4), np.add.outer(np.arange(40), np.arange(50))) * 5
+    voxels = (ramp + rng.normal(0, 20, ramp.shape)).astype(np.int16)[None]
+    sizes = [decoded(voxels, effort=effort, max_error=bound)[1] for bound in (0, 1, 3, 10)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[3] < 0.6 * sizes[0]
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("bound", [0.1, 0.5, 0.76, 30])
+def test_floats_on_a_lattice_keep_the_bound(effort: str, bound: float) -> None:
+    rng = np.random.default_rng(1)
+    voxels = (rng.integers(0, 900, (1, 3, 20, 20)) * 0.25 - 7).astype(np.float32)
+    found, _ = decoded(voxels, effort=effort, max_error=bound)
+    assert np.abs(found.astype(np.float64) - voxels).max() <= bound
+
+
+def test_other_floats_and_special_values_stay_exact() -> None:
+    rng = np.random.default_rng(2)
+    voxels = rng.normal(0, 1, (1, 2, 12, 12))
+    voxels[0, 0, 0, :3] = np.nan, np.inf, -0.0
+    found, _ = decoded(voxels, max_error=0.01)
+    assert found.tobytes() == voxels.tobytes()
+
+
+@pytest.mark.parametrize("bound", [-1, float("nan"), float("inf")])
+def test_impossible_bounds_are_refused(bound: float) -> None:
+    with pytest.raises(OptionError, match="max_error"):
+        AdaptiveCodec(max_error=bound)
