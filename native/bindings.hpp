@@ -4,5 +4,6 @@
 
 void bind_adaptive(nanobind::module_& m);
 void bind_blocks(nanobind::module_& m);
+void bind_fast(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
 void bind_labels(nanobind::module_& m);

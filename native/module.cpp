@@ -4,6 +4,7 @@
 NB_MODULE(_native, m) {
     bind_adaptive(m);
     bind_blocks(m);
+    bind_fast(m);
     bind_floats(m);
     bind_labels(m);
 }

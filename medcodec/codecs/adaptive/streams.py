@@ -1,6 +1,6 @@
 """A coded group: one byte that says which coder was used, and what that coder wrote.
 
-Levels (what a value mapping makes of voxels) are coded by the predictor, by the block coder or as labels;
+Levels (what a value mapping makes of voxels) are coded by a predictor, by the block coder or as labels;
 true floats, integers of wide range and repetitive data have coders that take voxels as they are.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
+from medcodec.codecs.adaptive.fast import decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
@@ -24,9 +25,11 @@ from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
-_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS = range(6)
+_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
 _LABEL_COUNT = 256
 _LABEL_REPEATS = 0.6
+# `fast` has time for labels only where most repeats; there the fast coder may lose to a coder of slices.
+_FAST_LABEL_REPEATS = 0.9
 _SAMPLE_VOXELS = 1 << 16
 # What a sample says is trusted beyond this factor; within it both coders code the whole group.
 _SAMPLE_MARGIN = 1.15
@@ -50,7 +53,7 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     coded = min(
         (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
     )
-    if len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
+    if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
         packed = lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
         coded = min(coded, bytes([_LZMA]) + packed, key=len)
     return coded
@@ -87,6 +90,8 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
     if coder == _PREDICTED:
         levels = decode_predicted(reader, shape)
+    elif coder == _FAST:
+        levels = decode_fast(reader, shape)
     elif coder == _LABELS:
         levels = decode_labels(reader.rest(), shape)
     elif coder == _BLOCK_LEVELS:
@@ -99,7 +104,8 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
     """Yield the codings that may be smallest, with their coders."""
-    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > _LABEL_REPEATS
+    needed = _FAST_LABEL_REPEATS if effort == "fast" else _LABEL_REPEATS
+    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > needed
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > 1 / _SAMPLE_MARGIN:
         yield _LABELS, encode_labels(levels)
@@ -111,7 +117,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     if effort == "fast":
-        return _BLOCK_LEVELS, encode_blocks(levels)
+        return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)
 
 

@@ -1,0 +1,35 @@
+// The coder behind the effort `fast`: least-squares predictors solved per tile from what both sides have seen,
+// blended by their recent errors, and a mixture of adaptive histograms.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "byte_buffer.hpp"
+
+namespace medcodec {
+
+struct FastGroup {
+    int sequences, frames, height, width;
+    int max_level;    // levels are 0 .. max_level
+    int level_bytes;  // 1, 2 or 4: size of the unsigned levels in memory
+};
+
+constexpr int kFastMaxLevel = (1 << 20) - 1;
+
+// One pair of functions per instruction set; all give the same bytes.
+struct FastKernel {
+    void (*encode)(const FastGroup&, const void* levels, ByteBuffer& out);
+    // False: the stream is not a valid one (the levels are then unspecified, but all were written).
+    bool (*decode)(const FastGroup&, const uint8_t* data, size_t size, void* levels);
+};
+
+extern const FastKernel kFastBaseline;
+#ifdef MEDCODEC_X86
+extern const FastKernel kFastAvx2;
+extern const FastKernel kFastAvx512;
+#endif
+
+// "auto", "baseline", "avx2" or "avx512"; null if this processor or build does not have it.
+const FastKernel* fast_kernel(const char* name);
+
+}  // namespace medcodec

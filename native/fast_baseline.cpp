@@ -1,0 +1,3 @@
+#include "fast_kernel.inl"
+
+const medcodec::FastKernel medcodec::kFastBaseline = {encode_group, decode_group};

@@ -1,0 +1,77 @@
+// Binds the fast coder to Python; the interpreter lock is released while it works.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "bindings.hpp"
+#include "fast.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+using medcodec::FastGroup;
+using medcodec::FastKernel;
+
+template <class Level>
+using Levels = nb::ndarray<Level, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+struct Call {
+    FastGroup group;
+    const FastKernel* kernel;
+
+    template <class Level>
+    Call(const Levels<Level>& levels, int max_level, const std::string& path)
+        : group{static_cast<int>(levels.shape(0)), static_cast<int>(levels.shape(1)), static_cast<int>(levels.shape(2)),
+                static_cast<int>(levels.shape(3)), max_level, sizeof(Level)},
+          kernel(medcodec::fast_kernel(path.c_str())) {
+        for (size_t i = 0; i < 4; i++)
+            if (levels.shape(i) < 1 || levels.shape(i) > 1 << 24) throw std::invalid_argument("an axis is empty or too long");
+        if (!kernel) throw std::invalid_argument("this processor does not have that path");
+        if (max_level < 0 || max_level > medcodec::kFastMaxLevel) throw std::invalid_argument("max_level is out of range");
+    }
+};
+
+template <class Level>
+nb::bytes encode(Levels<Level> levels, int max_level, const std::string& path) {
+    const Call call(levels, max_level, path);
+    medcodec::ByteBuffer out;
+    {
+        nb::gil_scoped_release unlocked;
+        const Level* all = levels.data();
+        bool within = true;
+        for (size_t i = 0; i < levels.size(); i++) within &= all[i] <= static_cast<Level>(max_level);
+        if (!within) throw std::invalid_argument("a level is above max_level");
+        call.kernel->encode(call.group, levels.data(), out);
+    }
+    return nb::bytes(out.data, out.size);
+}
+
+template <class Level>
+bool decode(const nb::bytes& data, Levels<Level> levels, int max_level, const std::string& path) {
+    const Call call(levels, max_level, path);
+    const auto* bytes = static_cast<const uint8_t*>(data.data());
+    const size_t size = data.size();
+    nb::gil_scoped_release unlocked;
+    return call.kernel->decode(call.group, bytes, size, levels.data());
+}
+
+template <class Level>
+void bind_level(nb::module_& m) {
+    m.def("fast_encode", &encode<Level>, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("max_level"),
+          nb::arg("path") = "auto", "Code levels of shape (sequences, frames, height, width).");
+    m.def("fast_decode", &decode<Level>, nb::arg("data"), nb::arg("levels").noconvert(), nb::kw_only(),
+          nb::arg("max_level"), nb::arg("path") = "auto", "Decode into `levels`; False if the stream is damaged.");
+}
+
+}  // namespace
+
+void bind_fast(nb::module_& m) {
+    bind_level<uint8_t>(m);
+    bind_level<uint16_t>(m);
+    bind_level<uint32_t>(m);
+    m.def("fast_has_path", [](const std::string& path) { return medcodec::fast_kernel(path.c_str()) != nullptr; },
+          "Whether this processor and build have the vector path.");
+}

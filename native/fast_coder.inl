@@ -1,0 +1,377 @@
+// Codes a group frame by frame; encoder and decoder differ in the stream only.
+
+template <class Stream>
+class Coder {
+  public:
+    Coder(const FastGroup& g, Stream& stream)
+        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile),
+          height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
+          pictures_(g), errors_{Picture(g.height, g.width), Picture(g.height, g.width)}, row_(errors_[0].stride),
+          weights_(static_cast<size_t>(tiles_) + kLanes), now_(1, tiles_), near_(1, tiles_), wide_(1, tiles_),
+          kept_(strips(), tiles_), none_(1, tiles_),
+          samples_((kMaxTaps + 4) * kSamples), within_(errors_[0].stride) {
+        for (int x = 0; x < g.width; x++) within_[static_cast<size_t>(x)] = kSampleScale;
+    }
+
+    void code_all(void* levels) {
+        size_t first = 0;
+        for (int s = 0; s < g_.sequences; s++)
+            for (int f = 0; f < g_.frames; f++) {
+                start_frame(s, f);
+                for (int t = 0; t < tile_rows_; t++) {
+                    solve_tiles(t);
+                    for (int y = t * height_; y < g_.height && y < (t + 1) * height_; y++) {
+                        prepare_row(y);
+                        code_row(y, levels, first);
+                        first += static_cast<size_t>(g_.width);
+                    }
+                    learn_tiles(t);
+                }
+            }
+    }
+
+  private:
+    int strips() const { return (g_.height + kStripRows - 1) / kStripRows; }
+    // Row y + dy of a plane; planes other than the current one end with their first and last rows.
+    const float* tap_row(int plane, int y) {
+        if (plane != kCurrent) y = y < 0 ? 0 : y >= g_.height ? g_.height - 1 : y;
+        return planes_[plane]->row(y);
+    }
+
+    void start_frame(int s, int f) {
+        const int number = (f > 0) + (s > 0 ? 2 : 0);
+        class_ = number;
+        // The first frame of a sequence has taps of its own; what was kept waits for the next one.
+        keeps_ = number != 2 || g_.frames == 1;
+        if (keeps_ && number != kept_class_) {
+            kept_.clear();
+            kept_class_ = number;
+        }
+        set_ = &kTapSets[class_];
+        pairs_ = pair_index(set_->count - 1, set_->count, set_->count) + 1;
+        Picture* blank = &pictures_.blank();
+        planes_[kCurrent] = &pictures_.at(s, f);
+        planes_[kBefore] = f ? &pictures_.at(s, f - 1) : s ? &pictures_.at(s - 1, 0) : blank;
+        planes_[kSecond] = f > 1 ? &pictures_.at(s, f - 2) : planes_[kBefore];
+        planes_[kAside] = s ? &pictures_.at(s - 1, f) : blank;
+        planes_[kAsideBefore] = s && f ? &pictures_.at(s - 1, f - 1) : blank;
+        planes_[kCurrent]->start(class_ ? planes_[kBefore]->row(0) : nullptr);
+        current_ ^= 1;
+        errors_[current_].start(class_ ? errors_[current_ ^ 1].row(0) : nullptr);
+        for (auto& squares : row_.squares) std::memset(squares.data, 0, squares.size * sizeof(Vec4));
+        near_.clear();
+        wide_.clear();
+    }
+
+    // Predictors for the tiles of row t, from the tiles above and those of the frame before.
+    void solve_tiles(int t) {
+        const int strip = t * height_ / kStripRows, next = (t * height_ + kStripRows / 2) / kStripRows,
+                  below = next < strips() ? next : strip;
+        float whole[kMaxPairs];
+        for (int p = 0; p < pairs_; p++) {
+            const float* sums = wide_.at(0, p);
+            float sum = 0;
+            for (int x = 0; x < tiles_; x++) sum += sums[x];
+            whole[p] = sum * kRowShare;
+        }
+        Wide near[kMaxPairs], far[kMaxPairs], found[kPredictors][kMaxTaps];
+        TileSums& kept = keeps_ ? kept_ : none_;
+        for (int x = 0; x < tiles_; x += kLanes) {
+            for (int p = 0; p < pairs_; p++) {
+                const float *a = near_.at(0, p) + x, *w = wide_.at(0, p) + x, *k = kept.at(keeps_ ? strip : 0, p) + x,
+                            *b = kept.at(keeps_ ? below : 0, p) + x;
+                const Wide here = load(k), beside = load(k - 1) + load(k + 1), lower = load(b);
+                near[p] = (load(a) + wide(kSide) * (load(a - 1) + load(a + 1))) + (here + wide(kBelow) * (lower + wide(kSide) * beside));
+                far[p] = (load(w) + (load(w - 1) + load(w + 1))) + ((here + beside) + (lower + (load(b - 1) + load(b + 1)))) +
+                         wide(whole[p]);
+            }
+            solver_.eliminate(near, *set_);
+            solver_.substitute(set_->count, found[0]);
+            solver_.substitute(set_->inside, found[2]);
+            solver_.eliminate(far, *set_);
+            solver_.substitute(set_->count, found[1]);
+            for (int lane = 0; lane < kLanes && x + lane < tiles_; lane++) {
+                TileWeights& w = weights_[static_cast<size_t>(x + lane)];
+                for (int i = 0; i < kSerialTaps; i++)
+                    w.serial[i] = Vec4{found[0][i][lane], found[1][i][lane], found[2][i][lane], found[0][i][lane]};
+                for (int k = 0; k < kPredictors; k++)
+                    for (int i = kSerialTaps; i < set_->count; i++) w.parallel[k][i] = found[k][i][lane];
+            }
+        }
+    }
+
+    void prepare_row(int y) {
+        const float* north = planes_[kCurrent]->row(y - 1);
+        const float* taps[kMaxTaps];
+        for (int i = 0; i < set_->count; i++)
+            taps[i] = tap_row(set_->tap[i].plane, y + set_->tap[i].dy) + set_->tap[i].dx;
+        Picture &mine = errors_[current_], &before = errors_[current_ ^ 1];
+        const float *n = mine.row(y - 1), *nn = mine.row(y - 2), *p = before.row(y), *pn = before.row(y ? y - 1 : 0),
+                    *ps = before.row(y + 1 < g_.height ? y + 1 : y);
+        for (int t = 0, x = 0; t < tiles_; t++, x += kTile) {
+            const TileWeights& w = weights_[static_cast<size_t>(t)];
+            const Wide base = load(north + x);
+            Wide sum[kPredictors] = {base, base, base};
+            for (int i = kSerialTaps; i < set_->count; i++) {
+                const Wide tap = load(taps[i] + x) - base;
+                for (int k = 0; k < kPredictors; k++) sum[k] += tap * wide(w.parallel[k][i]);
+            }
+            for (int k = 0; k < kPredictors; k++) store(row_.part[k].data + x, sum[k]);
+            const Wide inside = wide(2) * load(n + x) + (load(n + x - 1) + load(n + x + 1)) +
+                                wide(0.5f) * (load(n + x + 2) + load(n + x - 2)) + load(nn + x);
+            const Wide across = class_ ? wide(2) * load(p + x) + (load(p + x - 1) + load(p + x + 1)) + (load(pn + x) + load(ps + x))
+                                       : load(n + x + 1) + load(n + x + 2);
+            store(row_.inside.data + x, inside);
+            store(row_.across.data + x, across);
+        }
+    }
+
+    static int detail(int difference) {
+        const int d = difference >> 1;
+        return d < 0 ? 0 : d > 7 ? 7 : d;
+    }
+
+    // What does not change along a row, where the compiler can keep it at hand.
+    struct View {
+        const float* part[kPredictors];
+        const float *inside, *across, *north;
+        const int32_t* levels;
+        float most;
+        int max_level;
+        bool referred;
+    };
+
+    struct Cursor {
+        float west, west2;        // voxels just coded
+        float error, error2;      // their absolute errors
+        int above;                // 4 if the last voxel lay above its prediction
+    };
+
+    // All voxels around the tile are one value, which the tile is then likely to have too.
+    bool surrounded(int y, int x, int end, const Cursor& c) {
+        const float value = c.west;
+        if (x == 0 || c.west2 != value || c.error != 0) return false;
+        const float *north = planes_[kCurrent]->row(y - 1), *before = planes_[kBefore]->row(y);
+        bool same = true;
+        for (int i = x - 1; i <= end; i++) same &= north[i] == value;
+        if (class_ != 0)
+            for (int i = x - 1; i <= end; i++) same &= before[i] == value;
+        return same;
+    }
+
+    void code_row(int y, void* levels, size_t first) {
+        float* row = planes_[kCurrent]->row(y);
+        const float* north = planes_[kCurrent]->row(y - 1);
+        float* error = errors_[current_].row(y);
+        Vec4* squares = row_.errors(y);
+        Vec4* above = row_.errors(y + 1);
+        for (int k = 1; k <= kErrorMargin; k++) {
+            squares[-k] = Vec4{};
+            above[-k] = above[0];
+            above[g_.width + k - 1] = above[g_.width - 1];
+        }
+        planes_[kCurrent]->extend_left(y, north[0]);
+        if (!Stream::kDecodes) read(levels, first);
+        stream_.reserve(static_cast<size_t>(g_.width));
+        const View view = {{row_.part[0].data, row_.part[1].data, row_.part[2].data}, row_.inside.data, row_.across.data, north,
+                           row_.levels.data, static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
+        Cursor c = {north[0], north[0], error[-static_cast<ptrdiff_t>(errors_[0].stride)], 0, 0};
+        c.error2 = c.error;
+        for (int t = 0, x = 0; x < g_.width; t++) {
+            const int end = x + kTile < g_.width ? x + kTile : g_.width;
+            if (surrounded(y, x, end, c)) {
+                bool same = true;
+                if (!Stream::kDecodes)
+                    for (int i = x; i < end; i++) same &= static_cast<float>(row_.levels[static_cast<size_t>(i)]) == c.west;
+                same = stream_.flag(repeats_.probability, same);
+                repeats_.update(same);
+                if (same) {
+                    for (; x < end; x++) {
+                        row[x] = c.west;
+                        error[x] = 0;
+                        squares[x] = Vec4{};
+                    }
+                    c.error2 = 0;
+                    continue;
+                }
+            }
+            const TileWeights& w = weights_[static_cast<size_t>(t)];
+            for (; x < end; x++) code_voxel(x, view, w, above + x, squares + x, row, error, c);
+        }
+        planes_[kCurrent]->extend_right(y, g_.width);
+        errors_[current_].extend_left(y, error[0]);
+        errors_[current_].extend_right(y, g_.width);
+        if (Stream::kDecodes) write(levels, first, row);
+    }
+
+    inline __attribute__((always_inline)) void code_voxel(int x, const View& view, const TileWeights& weights, const Vec4* above,
+                                                          Vec4* squares, float* row, float* error, Cursor& c) {
+        const float north = view.north[x];
+        const Vec4 part = {view.part[0][x], view.part[1][x], view.part[2][x], view.part[0][x]};
+        const Vec4 each = (part + weights.serial[1] * (c.west2 - north)) + weights.serial[0] * (c.west - north);
+        Vec4 recent = (above[0] + above[1]) + (above[-1] + 0.5f * above[2]) + (2.0f * squares[-2] + kBlendFloor);
+        recent = recent < kBlendCeiling ? recent : Vec4{} + kBlendCeiling;
+        const Vec4 trust = 1.0f / (recent * recent);
+        const float total = (trust[0] + trust[2]) + (trust[1] + trust[3]);
+        const Vec4 blend = each * (trust / total);
+        float prediction = (blend[0] + blend[2]) + (blend[1] + blend[3]);
+        prediction = prediction > 0 ? prediction : 0;
+        prediction = prediction < view.most ? prediction : view.most;
+
+        const float inside = view.inside[x] + (2.0f * c.error + c.error2), across = view.across[x];
+        const float local = view.referred ? inside * 0.07f + across * 0.05f : inside * 0.1f;
+        const float spread = absolute(each[0] - each[2]) + absolute(each[0] - each[1]);
+        const int level = error_level(local);
+        const int level_across = error_level(across * (view.referred ? 0.167f : 0.5f));
+        const int quarters = static_cast<int>(prediction * 4 + 2);
+        const int base = quarters >> 2;
+        const Contexts contexts = {{Histograms::at(0, level, (quarters & 3) + c.above),
+                                    Histograms::at(1, level, detail(level_across - level + 8)),
+                                    Histograms::at(2, level, detail(error_level(spread * 2) - level + 8)),
+                                    Histograms::at(3, level, detail(error_level(c.error) - level + 12))}};
+        Mixture mixture;
+        histograms_.mix(contexts, mixture);
+        const int shift = symbol_shift(level);
+        const auto decoded = static_cast<int>(code_residual(Stream::kDecodes ? 0 : view.levels[x] - base, shift, contexts, mixture) +
+                                              static_cast<uint32_t>(base));
+        const auto coded = static_cast<float>(Stream::kDecodes ? within(decoded, view.max_level) : view.levels[x]);
+        const Vec4 off = each - coded;
+        squares[0] = off * off;
+        const float signed_error = coded - prediction;
+        c.above = signed_error > 0 ? 4 : 0;
+        c.error2 = c.error;
+        c.error = absolute(signed_error);
+        error[x] = c.error;
+        c.west2 = c.west;
+        c.west = coded;
+        row[x] = coded;
+    }
+
+    static int within(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
+
+    inline __attribute__((always_inline)) uint32_t code_residual(int residual, int shift, const Contexts& contexts,
+                                                                        const Mixture& mixture) {
+        const int moved = residual + (1 << shift >> 1);
+        const int step = (moved >> shift) + kSymbols / 2;
+        int symbol = step < 0 ? 0 : step > kSymbols - 1 ? kSymbols - 1 : step;
+        symbol = stream_.symbol(mixture, symbol);
+        histograms_.update(contexts, symbol);
+        int coded = symbol;
+        if (symbol == 0)
+            coded = -code_excess(-step);
+        else if (symbol == kSymbols - 1)
+            coded = symbol + code_excess(step - symbol);
+        const auto low = static_cast<uint32_t>(moved) & ((1u << shift) - 1);
+        // Unsigned, since damaged streams may hold any number.
+        return (static_cast<uint32_t>(coded - kSymbols / 2) << shift) + stream_.bits(shift, low) - (1u << shift >> 1);
+    }
+
+    // Exponential Golomb: the number of bits of excess + 1 in unary, then the bits after the first.
+    int code_excess(int excess) {
+        const auto number = static_cast<uint32_t>(excess + 1);
+        int bits = 0;
+        if (Stream::kDecodes) {
+            while (bits < 20 && !stream_.bits(1, 0)) bits++;
+        } else {
+            while (number >> (bits + 1)) bits++;
+            stream_.bits(bits, 0);
+            stream_.bits(1, 1);
+        }
+        const uint32_t rest = bits ? stream_.bits(bits, number & ((1u << bits) - 1)) : 0;
+        return static_cast<int>((1u << bits) + rest) - 1;
+    }
+
+    // Adds the voxels of a row of tiles to the sums.
+    void learn_tiles(int t) {
+        const int n = set_->count, y0 = t * height_, rows = g_.height - y0 < height_ ? g_.height - y0 : height_;
+        if (rows < height_) std::memset(samples_.data, 0, samples_.size * sizeof(int16_t));
+        const float* taps[kMaxTileRows][kMaxTaps + 1];
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < n; i++)
+                taps[r][i] = tap_row(set_->tap[i].plane, y0 + r + set_->tap[i].dy) + set_->tap[i].dx;
+            taps[r][n] = planes_[kCurrent]->row(y0 + r);
+        }
+        for (int tile = 0; tile < tiles_; tile++) {
+            for (int r = 0; r < rows; r++) take_samples(y0 + r, tile * kTile, taps[r], samples_.data + r * kTile);
+            if (height_ == kTileRows)
+                normal_equations<kTile * kTileRows>(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
+            else
+                normal_equations<kTile * kMaxTileRows>(samples_.data, n, now_.at(0, 0) + tile, now_.stride);
+        }
+        const int strip = y0 / kStripRows;
+        const float fade = y0 % kStripRows ? 1 : kFrameDecay;
+        for (int p = 0; p < pairs_; p++) {
+            float *now = now_.at(0, p), *near = near_.at(0, p), *wide = wide_.at(0, p);
+            for (int x = 0; x < tiles_; x++) {
+                near[x] = without_tiny(near[x] * kNearDecay + now[x]);
+                wide[x] = without_tiny(wide[x] * kWideDecay + now[x]);
+            }
+            if (!keeps_) continue;
+            float* kept = kept_.at(strip, p);
+            for (int x = 0; x < tiles_; x++) kept[x] = without_tiny(kept[x] * fade + now[x]);
+        }
+    }
+    static float without_tiny(float v) { return absolute(v) < kTiny ? 0 : v; }
+
+    // Features of 16 voxels, weighted by their local errors, as integers.
+    void take_samples(int y, int x, const float* const* taps, int16_t* out) {
+        const int n = set_->count;
+        Wide feature[kMaxTaps + 1];
+        const Wide base = load(planes_[kCurrent]->row(y - 1) + x);
+        Wide largest = wide(0);
+        for (int i = 0; i <= n; i++) {
+            feature[i] = load(taps[i] + x) - base;
+            largest = larger(largest, absolute(feature[i]));
+        }
+        const float *e = errors_[current_].row(y) + x, *above = errors_[current_].row(y - 1) + x;
+        const Wide local = load(e) + ((load(e - 1) + load(e + 1)) + load(above)) * wide(0.33f);
+        const Wide weight = load(within_.data + x) / larger(wide(7) + wide(0.45f) * local, largest * wide(kSampleScale / kLargestSample));
+        for (int i = 0; i <= n; i++) store_integers(out + i * kSamples, feature[i] * weight);
+    }
+
+    void read(const void* levels, size_t first) {
+        int32_t* to = row_.levels.data;
+        if (g_.level_bytes == 1) read_levels<uint8_t>(levels, first, g_.width, to);
+        if (g_.level_bytes == 2) read_levels<uint16_t>(levels, first, g_.width, to);
+        if (g_.level_bytes == 4) read_levels<uint32_t>(levels, first, g_.width, to);
+    }
+    void write(void* levels, size_t first, const float* row) {
+        if (g_.level_bytes == 1) write_levels<uint8_t>(levels, first, g_.width, row);
+        if (g_.level_bytes == 2) write_levels<uint16_t>(levels, first, g_.width, row);
+        if (g_.level_bytes == 4) write_levels<uint32_t>(levels, first, g_.width, row);
+    }
+
+    const FastGroup& g_;
+    Stream& stream_;
+    int tiles_;
+    int height_;  // of a tile, in voxels
+    int tile_rows_;
+    Pictures pictures_;
+    Picture errors_[2];
+    Row row_;
+    Array<TileWeights> weights_;
+    TileSums now_, near_, wide_, kept_, none_;
+    Array<int16_t> samples_;
+    Array<float> within_;  // the scale of samples, zero beyond the last column
+    Solver solver_;
+    Histograms histograms_;
+    RepeatModel repeats_;
+    Picture* planes_[kPlanes];
+    const TapSet* set_ = nullptr;
+    bool keeps_ = true;
+    int class_ = -1, kept_class_ = -1, pairs_ = 0, current_ = 0;
+};
+
+void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {
+    Encoder stream;
+    Coder<Encoder> coder(group, stream);
+    coder.code_all(const_cast<void*>(levels));
+    stream.finish(out);
+}
+
+bool decode_group(const FastGroup& group, const uint8_t* data, size_t size, void* levels) {
+    Decoder stream(data, size);
+    Coder<Decoder> coder(group, stream);
+    coder.code_all(levels);
+    return stream.finished();
+}

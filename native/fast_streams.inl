@@ -1,0 +1,152 @@
+// The two streams of a group: spans of 2^16 by rANS, written backwards, and plain bits.
+
+constexpr uint64_t kRansLow = uint64_t{1} << 31;
+
+class Encoder {
+  public:
+    static constexpr bool kDecodes = false;
+
+    // Room for a row of `width` voxels.
+    void reserve(size_t width) {
+        plain_.reserve(plain_.size + width * 8 + 16);
+        spans_.reserve(spans_.size + width * 5 + 8);
+    }
+    void put(uint32_t start, uint32_t length) {
+        const uint32_t span = start << 16 | length;
+        std::memcpy(spans_.data + spans_.size, &span, 4);
+        spans_.size += 4;
+    }
+    int symbol(const Mixture& mixture, int symbol) {
+        put(mixture.start(symbol), mixture.length(symbol));
+        return symbol;
+    }
+    bool flag(int32_t probability, bool yes) {
+        const auto p = static_cast<uint32_t>(probability);
+        put(yes ? 0 : p, yes ? p : (1u << kTotalBits) - p);
+        return yes;
+    }
+    uint32_t bits(int count, uint32_t value) {
+        held_ |= static_cast<uint64_t>(value) << filled_;
+        filled_ += count;
+        if (filled_ >= 32) {
+            const auto low = static_cast<uint32_t>(held_);
+            std::memcpy(plain_.data + plain_.size, &low, 4);
+            plain_.size += 4;
+            held_ >>= 32;
+            filled_ -= 32;
+        }
+        return value;
+    }
+    void finish(ByteBuffer& out) {
+        for (; filled_ > 0; filled_ -= 8, held_ >>= 8) plain_.push(static_cast<uint8_t>(held_));
+        const size_t most = spans_.size / 2 + 8;
+        Array<uint32_t> words(most / 4 + 2);
+        uint32_t* next = words.data + words.size;
+        uint64_t state = kRansLow;
+        for (size_t i = spans_.size; i; i -= 4) {
+            uint32_t span;
+            std::memcpy(&span, spans_.data + i - 4, 4);
+            const uint32_t start = span >> 16, length = span & 0xffff;
+            if (state >= static_cast<uint64_t>(length) << 47) {
+                *--next = static_cast<uint32_t>(state);
+                state >>= 32;
+            }
+            state = (state / length << kTotalBits) + state % length + start;
+        }
+        *--next = static_cast<uint32_t>(state >> 32);
+        *--next = static_cast<uint32_t>(state);
+        const size_t coded = static_cast<size_t>(words.data + words.size - next) * 4;
+        out.reserve(4 + plain_.size + coded);
+        const auto plain_size = static_cast<uint32_t>(plain_.size);
+        for (int k = 0; k < 4; k++) out.push(static_cast<uint8_t>(plain_size >> (8 * k)));
+        std::memcpy(out.data + out.size, plain_.data, plain_.size);
+        std::memcpy(out.data + out.size + plain_.size, next, coded);
+        out.size += plain_.size + coded;
+    }
+
+  private:
+    ByteBuffer spans_, plain_;
+    uint64_t held_ = 0;
+    int filled_ = 0;
+};
+
+class Decoder {
+  public:
+    static constexpr bool kDecodes = true;
+
+    Decoder(const uint8_t* data, size_t size) {
+        uint32_t plain_size = 0;
+        if (size >= 4) std::memcpy(&plain_size, data, 4);
+        if (size < 12 || plain_size > size - 12) {
+            failed_ = true;
+            return;
+        }
+        plain_ = data + 4;
+        plain_end_ = word_ = plain_ + plain_size;
+        end_ = data + size;
+        std::memcpy(&state_, word_, 8);
+        word_ += 8;
+    }
+    void reserve(size_t) {}
+    int symbol(const Mixture& mixture, int) {
+        const uint32_t slot = state_ & 0xffff;
+        const int symbol = mixture.find(slot);
+        take(slot, mixture.start(symbol), mixture.length(symbol));
+        return symbol;
+    }
+    bool flag(int32_t probability, bool) {
+        const auto p = static_cast<uint32_t>(probability);
+        const uint32_t slot = state_ & 0xffff;
+        const bool yes = slot < p;
+        take(slot, yes ? 0 : p, yes ? p : (1u << kTotalBits) - p);
+        return yes;
+    }
+    uint32_t bits(int count, uint32_t) {
+        if (filled_ < count) refill();
+        if (filled_ < count) {
+            failed_ = true;
+            return 0;
+        }
+        const auto value = static_cast<uint32_t>(held_ & ((uint64_t{1} << count) - 1));
+        held_ >>= count;
+        filled_ -= count;
+        return value;
+    }
+    bool finished() const {
+        return !failed_ && state_ == kRansLow && word_ == end_ && plain_ == plain_end_ && filled_ < 8 && held_ == 0;
+    }
+
+  private:
+    void take(uint32_t slot, uint32_t start, uint32_t length) {
+        state_ = length * (state_ >> kTotalBits) + slot - start;
+        if (state_ < kRansLow) {
+            uint32_t word = 0;
+            if (end_ - word_ >= 4) {
+                std::memcpy(&word, word_, 4);
+                word_ += 4;
+            } else {
+                failed_ = true;
+            }
+            state_ = state_ << 32 | word;
+        }
+    }
+    void refill() {
+        if (plain_end_ - plain_ >= 4) {
+            uint32_t word;
+            std::memcpy(&word, plain_, 4);
+            held_ |= static_cast<uint64_t>(word) << filled_;
+            filled_ += 32;
+            plain_ += 4;
+            return;
+        }
+        while (plain_ < plain_end_ && filled_ <= 48) {
+            held_ |= static_cast<uint64_t>(*plain_++) << filled_;
+            filled_ += 8;
+        }
+    }
+
+    const uint8_t *plain_ = nullptr, *plain_end_ = nullptr, *word_ = nullptr, *end_ = nullptr;
+    uint64_t state_ = kRansLow, held_ = 0;
+    int filled_ = 0;
+    bool failed_ = false;
+};
