@@ -64,9 +64,12 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     bounded = bounded_mapping(voxels, max_error)
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
-    if effort in ("fastest", "fast"):
+    if effort == "fastest":
         coarse = quantised(bounded)
         return _with_mapping(_BLOCK_LEVELS, coarse.mapping, encode_blocks(coarse.levels))
+    if effort == "fast":
+        coarse = quantised(bounded)
+        return _with_mapping(_FAST, coarse.mapping, encode_fast(coarse.levels))
     coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
     return _with_mapping(_PREDICTED, bounded.mapping, coded)
 
