@@ -106,7 +106,7 @@ def _on_cluster(
     with client:
         futures = client.map(function, tasks, pure=False)
         numbers = {future.key: number for number, future in enumerate(futures)}
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             failure = future.exception()
             outcome = future.result() if failure is None else _plain(failure)
             yield numbers[future.key], outcome

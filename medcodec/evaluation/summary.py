@@ -24,9 +24,9 @@ class Comparison:
     codec, item, group
         What was compared.
     rate_percent, quality_db
-        BD-rate and BD-PSNR; None where they are refused.
+        BD-rate and BD-PSNR; None where refused.
     note
-        Why it was refused, or what to know of it; "" for nothing.
+        Why something was refused, or what to know of it; "" for nothing.
     """
 
     codec: str
@@ -149,8 +149,16 @@ def compare_all(rows: list[Row], anchor: str, *, quality: str, method: Method = 
 
 
 def _compare(codec: str, item: str, group: str, curves: list[Curve], *, method: Method) -> Comparison:
-    try:
-        rate, gain = bd_rate(*curves, method=method), bd_psnr(*curves, method=method)
-    except MedcodecError as error:
-        return Comparison(codec, item, group, None, None, str(error))
-    return Comparison(codec, item, group, rate.value, gain.value, rate.warning)
+    values: list[float | None] = []
+    notes: list[str] = []
+    # Curves may share much quality and little rate, or the other way round.
+    for measure, delta in (("BD-rate", bd_rate), ("BD quality", bd_psnr)):
+        try:
+            found = delta(*curves, method=method)
+        except MedcodecError as error:
+            values.append(None)
+            notes.append(f"no {measure}: {error}")
+            continue
+        values.append(found.value)
+        notes += [f"{measure}: {found.warning}"] if found.warning else []
+    return Comparison(codec, item, group, values[0], values[1], "; ".join(dict.fromkeys(notes)))
