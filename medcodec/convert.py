@@ -41,7 +41,7 @@ def _as_nifti(volume: Volume, destination: Path) -> Volume:
         image.header.set_data_dtype(volume.voxels.dtype)
         data = bytearray(image.to_bytes())
     except (nib.spatialimages.HeaderDataError, ValueError, TypeError) as error:
-        msg = f"{destination}: NIfTI cannot hold this {volume.source.format} scan ({error}); restore it as it was"
+        msg = f"{destination}: NIfTI cannot hold this {volume.source.format} scan ({error}); restore it as is"
         raise UnsupportedDataError(msg) from error
     data[112:120] = np.array([volume.slope, volume.intercept], "<f4").tobytes()
     made = volumes.read_bytes(bytes(data), place=str(destination))

@@ -48,6 +48,7 @@ class AdaptiveCoder {
           frames_(group.height, group.width, 3), errors_(group.height, group.width, 3),
           bands_((group.width + preset.band - 1) / preset.band), top_(static_cast<float>(group.max_level)),
           step_(static_cast<float>(2 * group.max_error + 1)),
+          noise_(0.5f + (step_ * step_ - 1) / 12),
           predictors_(preset.slow_decay > 0 ? kSnapshots + 2 : kSnapshots),
           recent_(3 * static_cast<size_t>(group.width + 2 * kPad)), row_(static_cast<size_t>(group.width)),
           kinds_{{bands_, preset}, {bands_, preset}, {bands_, preset}} {
@@ -69,6 +70,7 @@ class AdaptiveCoder {
     Frames frames_, errors_;
     const int bands_;
     const float top_, step_;
+    const float noise_;  // of the levels themselves: what quantisation adds, and a little
     const int predictors_;
     Array<Vec8> recent_;  // absolute errors of each predictor: this row and the two before
     Array<float> row_;
@@ -306,7 +308,10 @@ class AdaptiveCoder {
         level = level >= kScaleContexts ? kScaleContexts - 1 : level;
         RunningMean& gain = kind.gain[level];
         // A logistic's mean absolute error is 2 ln 2 times its scale.
-        const float inverse_scale = 1 / (scale * gain.mean * 0.72f);
+        // Not far below a cell's width: the neighbouring cells must keep a share that the warp can adapt.
+        float unit = scale * gain.mean * 0.72f;
+        if (unit < step_ * 0.15f) unit = step_ * 0.15f;
+        const float inverse_scale = 1 / unit;
         const float value = code_value(x, centre, inverse_scale, kind.warp[level]);
 
         const float deviation = value - centre, magnitude = absolute(deviation);
@@ -318,7 +323,7 @@ class AdaptiveCoder {
         const float squared = scale * scale;
         for (int i = 0; i < predictors_; i++) recent0_[x][i] = absolute(p.each[i] - value);
         kind.scale.update(features, magnitude < 6 * scale ? magnitude : 6 * scale, 1 / (squared + 0.01f));
-        learn(taps, p, value, 1 / (squared + 0.5f), b);
+        learn(taps, p, value, 1 / (squared + noise_), b);
     }
 
     void learn(const TapList& taps, Prediction& p, float value, float weight, int b) {

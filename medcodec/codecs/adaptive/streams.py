@@ -1,7 +1,7 @@
 """A coded group: one byte that says which coder was used, and what that coder wrote.
 
-Levels (what a value mapping makes of voxels) are coded by the predictor, by the block coder or as labels; true
-floats, integers of wide range and repetitive data have coders that take voxels as they are.
+Levels (what a value mapping makes of voxels) are coded by the predictor, by the block coder or as labels;
+true floats, integers of wide range and repetitive data have coders that take voxels as they are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Shape = tuple[int, int, int, int]
 
 
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
-    """Return the smallest coding of voxels, shape ``(sequences, frames, height, width)``, that effort allows."""
+    """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
     mapping = fit_mapping(voxels)

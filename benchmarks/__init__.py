@@ -1,0 +1,1 @@
+"""Benchmarks of medcodec against the codecs that a user would pick instead."""
