@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from medcodec import volume as volumes
 from medcodec.codecs.base import Codec
-from medcodec.codecs.registry import load_codec, make_codec
+from medcodec.codecs.registry import load_codec
 from medcodec.container.atomic import check_destination, write_atomically
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.choice import choose_grid, choose_layout
@@ -19,10 +21,10 @@ from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
 from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
-from medcodec.container.writer import Progress, Written, write_stream
+from medcodec.container.writer import Observer, Progress, Written, write_stream
 from medcodec.convert import for_destination
-from medcodec.errors import OptionError
-from medcodec.options import stored_max_error
+from medcodec.options import choose_codecs, stored_max_error
+from medcodec.rate import Reached, Target, quality_scale, search, target_of
 from medcodec.sources import (
     Source,
     default_destination,
@@ -33,6 +35,7 @@ from medcodec.sources import (
     to_volume,
 )
 from medcodec.volume import ScanSource
+from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
 
 
@@ -58,6 +61,10 @@ class Compressed:
         The error bound in stored units, 0 for lossless; None for a codec without a bound.
     seconds
         Wall time.
+    reached
+        What was asked for and what was reached, where a rate was asked for.
+    note
+        What the codec did to the voxels before coding, where that alone loses something.
     """
 
     destination: Path | None
@@ -68,6 +75,8 @@ class Compressed:
     groups: int
     max_error: float | None
     seconds: float
+    reached: Reached | None = None
+    note: str | None = None
 
     @property
     def bits_per_voxel(self) -> float:
@@ -79,9 +88,15 @@ def compress(
     source: Source,
     destination: str | os.PathLike[str] | BinaryIO | None = None,
     *,
-    codec: str | Codec = "adaptive",
+    codec: str | Codec = "auto",
+    codec_options: Mapping[str, Any] | None = None,
     effort: str | None = None,
     max_error: float | str | None = None,
+    psnr: float | None = None,
+    bpv: float | None = None,
+    ratio: float | None = None,
+    quality: float | None = None,
+    peak: float | None = None,
     axis: str = "auto",
     group_frames: int | None = None,
     tile: int | None = None,
@@ -100,11 +115,19 @@ def compress(
     destination
         The .medc file; by default beside the source. An open binary file is written to from where it stands.
     codec
-        Name of a codec, or one with its settings.
+        Name of a codec, or one with its settings. "auto" is "adaptive", and for a rate the best lossy codec
+        that is installed.
+    codec_options
+        Settings of the codec by name.
     effort
         How hard the codec tries: "fastest", "fast", "default" or "max" for the adaptive codec.
     max_error
         Greatest error of any voxel, in stored units; with a unit ("0.5HU") in scaled ones. By default 0.
+    psnr, bpv, ratio, quality
+        Ask for a PSNR in dB, for bits per voxel, for voxels this many times smaller, or for a quality from 0
+        to 100 on the codec's own scale: lossy, found by search on the real file. One at most.
+    peak
+        What the PSNR refers to; by default the range of the volume's values.
     axis
         The axis that frames follow: "i", "j", "k", "t", or "auto" for whichever codes a sample smaller.
     group_frames
@@ -134,26 +157,14 @@ def compress(
         destination = Path(destination)
         check_destination(destination, overwrite=overwrite, sources=inputs)
     volume = to_volume(source)
-    if isinstance(codec, str):
-        codec = make_codec(codec, effort=effort, max_error=stored_max_error(max_error, volume))
-    elif effort is not None or max_error is not None:
-        msg = "effort and max_error are settings of the codec that was given; set them there"
-        raise OptionError(msg)
-    layout = choose_layout(volume.voxels, codec, axis)
-    grid = choose_grid(layout, codec, group_frames=group_frames, tile=tile)
-
-    def write(file: BinaryIO) -> Written:
-        return write_stream(
-            file, volume, codec, layout, grid, threads=threads, verify=verify, progress=progress
-        )
-
-    if isinstance(destination, Path):
-        with write_atomically(destination) as file:
-            written = write(file)
-            if verify:
-                _check_written(file)
-    else:
-        written = write(destination)
+    target = target_of(psnr=psnr, bpv=bpv, ratio=ratio, quality=quality, peak=peak)
+    bound = stored_max_error(max_error, volume)
+    candidates = choose_codecs(codec, codec_options, effort=effort, max_error=bound, target=target)
+    plan = _Plan(volume, axis, group_frames, tile, threads, verify, progress)
+    with _output(destination) as file:
+        used, written, reached = plan.write(file, candidates, target)
+        if verify and isinstance(destination, Path):
+            _check_written(file)
     return Compressed(
         destination=destination if isinstance(destination, Path) else None,
         voxels=volume.voxels.size,
@@ -161,9 +172,63 @@ def compress(
         source_bytes=sum(path.stat().st_size for path in inputs) if inputs else None,
         file_bytes=written.file_bytes,
         groups=written.groups,
-        max_error=0 if codec.exact else getattr(codec, "max_error", None),
+        max_error=0 if used.exact else getattr(used, "max_error", None),
         seconds=time.perf_counter() - began,
+        reached=reached,
+        note=used.note(split_components(volume.voxels)),
     )
+
+
+def _output(destination: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return write_atomically(destination) if isinstance(destination, Path) else nullcontext(destination)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a volume is to be written, whichever codec it is that codes it."""
+
+    volume: Volume
+    axis: str
+    group_frames: int | None
+    tile: int | None
+    threads: int | None
+    verify: bool
+    progress: Progress | None
+
+    def write(
+        self, file: BinaryIO, candidates: list[Codec], target: Target | None
+    ) -> tuple[Codec, Written, Reached | None]:
+        """Write the stream by the first codec that reaches the target, or else the last."""
+        voxels, (codec, *others) = self.volume.voxels, candidates
+        if target is not None:
+            codec = quality_scale(codec, voxels)(50.0)
+        codec = codec.prepare(split_components(voxels))
+        write = self._writer(codec)
+        if target is None:
+            return codec, write(file, codec, None), None
+        reached = search(voxels, codec, target, write, file, final=not others)
+        if others and not reached.met:
+            return self.write(file, candidates[1:], target)
+        return reached.trial.codec, reached.trial.written, reached
+
+    def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:
+        layout = choose_layout(self.volume.voxels, typical, self.axis)
+        grid = choose_grid(layout, typical, group_frames=self.group_frames, tile=self.tile)
+
+        def write(file: BinaryIO, codec: Codec, observe: Observer | None) -> Written:
+            return write_stream(
+                file,
+                self.volume,
+                codec,
+                layout,
+                grid,
+                threads=self.threads,
+                verify=self.verify,
+                progress=self.progress,
+                observe=observe,
+            )
+
+        return write
 
 
 def open_medc(

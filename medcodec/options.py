@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from medcodec.codecs.base import Codec
+from medcodec.codecs.registry import make_codec
 from medcodec.errors import OptionError
+from medcodec.rate import Target
 from medcodec.volume.model import Volume
 
 _AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([^\W\d_][\w/]*)?\s*")
@@ -46,3 +51,64 @@ def stored_max_error(max_error: float | str | None, volume: Volume) -> float | N
         raise OptionError(msg)
     # A bound that is a multiple of the slope up to rounding must not lose a whole step.
     return math.floor(amount / slope * (1 + 1e-12)) if whole else amount / slope
+
+
+def choose_codecs(
+    codec: str | Codec,
+    codec_options: Mapping[str, Any] | None,
+    *,
+    effort: str | None,
+    max_error: float | None,
+    target: Target | None,
+) -> list[Codec]:
+    """Return the codecs to try, in order: the next one only if one does not reach the target.
+
+    Parameters
+    ----------
+    codec
+        Name of a codec, "auto", or a codec.
+    codec_options
+        Settings by name.
+    effort, max_error
+        Settings that are asked for by options of their own.
+    target
+        The rate that is asked for.
+
+    Raises
+    ------
+    OptionError
+        If options exclude one another, or something would be lost that nobody agreed to lose.
+    MissingDependencyError
+        If no lossy codec is installed and one is needed.
+    """
+    if target is not None and max_error is not None:
+        msg = f"max_error bounds the error and {target.kind} chooses it; ask for one of them"
+        raise OptionError(msg)
+    if not isinstance(codec, str):
+        if effort is not None or max_error is not None or codec_options:
+            msg = (
+                "effort, max_error and codec_options are settings of the codec that was given; set them there"
+            )
+            raise OptionError(msg)
+        return [codec]
+    if codec == "auto":
+        if codec_options:
+            msg = f"name the codec that has the options {', '.join(codec_options)}"
+            raise OptionError(msg)
+        return _automatic(effort, max_error, target)
+    made = make_codec(codec, effort=effort, max_error=max_error, **dict(codec_options or {}))
+    if not made.exact and target is None and max_error is None and not codec_options:
+        msg = f"codec {codec!r} is lossy: ask for a psnr, bpv, ratio or quality, or give codec options"
+        raise OptionError(msg)
+    return [made]
+
+
+def _automatic(effort: str | None, max_error: float | None, target: Target | None) -> list[Codec]:
+    adaptive = make_codec("adaptive", effort=effort, max_error=max_error)
+    if target is None:
+        return [adaptive]
+    from medcodec.codecs.standard.auto import ADAPTIVE_PSNR_DB, best_lossy  # noqa: PLC0415 (slow to import)
+
+    if target.kind != "psnr":
+        return [best_lossy(effort)]
+    return [adaptive] if target.value >= ADAPTIVE_PSNR_DB else [best_lossy(effort), adaptive]

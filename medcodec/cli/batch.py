@@ -13,6 +13,7 @@ from medcodec.cli.console import Console, human_bytes, ratio
 from medcodec.cli.patterns import SUFFIX
 from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.errors import MedcodecError
+from medcodec.rate import target_of
 from medcodec.resume import already_done
 from medcodec.volume import ScanSource, find_scans, suffixes
 
@@ -111,7 +112,15 @@ def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
     try:
         source_bytes = sum(path.stat().st_size for path in scan.paths)
         if not options["overwrite"] and destination.exists():
-            kept = already_done(destination, scan, max_error=options["max_error"], threads=options["threads"])
+            kept = already_done(
+                destination,
+                scan,
+                max_error=options["max_error"],
+                target=target_of(
+                    **{key: options[key] for key in ("psnr", "bpv", "ratio", "quality", "peak")}
+                ),
+                threads=options["threads"],
+            )
             text = f"{destination}: holds {scan.name} already"
             return Outcome(scan.name, "kept", kept, source_bytes, destination.stat().st_size, text)
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,10 @@ class Compress(Command):
         Files, folders or patterns; "-" for standard input. The last may be the .medc file to write.
     output
         The .medc file; a folder for several scans; "-" for standard output.
-    codec, effort, max_error, axis, group, tile
+    codec, effort, max_error, psnr, bpv, ratio, quality, peak, axis, group, tile
         As in `medcodec.compress`.
+    option
+        Settings of the codec, each as ``NAME=VALUE``.
     no_verify
         Do not decode and compare.
     force
@@ -43,6 +45,8 @@ class Compress(Command):
   medcodec compress scan.nii.gz -o small.medc --effort max
   medcodec compress ct.nii.gz --max-error 2          no voxel off by more than 2 stored units
   medcodec compress ct.nii.gz --max-error 0.5HU      the same bound in scaled units
+  medcodec compress ct.nii.gz --psnr 45              lossy, by the best codec that is installed
+  medcodec compress ct.nii.gz --codec hevc --bpv 0.2 -O preset=slow
   medcodec compress dicom_series/ -o series.medc     one DICOM series
   medcodec compress study/ -o packed/                every scan of a folder; run again to go on
   medcodec compress "study/*.nii.gz" -o packed/      a pattern
@@ -50,9 +54,15 @@ class Compress(Command):
 
     inputs: list[str]
     output: str | None = None
-    codec: str = "adaptive"
+    codec: str = "auto"
+    option: list[str] | None = None
     effort: str | None = None
     max_error: str | None = None
+    psnr: float | None = None
+    bpv: float | None = None
+    ratio: float | None = None
+    quality: float | None = None
+    peak: float | None = None
     axis: str = "auto"
     group: int | None = None
     tile: int | None = None
@@ -65,12 +75,39 @@ class Compress(Command):
         add = parser.add_argument
         add("inputs", nargs="+", metavar="INPUT", help="files, folders or patterns; - for standard input")
         add("-o", "--output", help="the .medc file; a folder for several scans; - for standard output")
-        add("--codec", default="adaptive", metavar="NAME", help="name of the codec (default: adaptive)")
+        add(
+            "--codec",
+            default="auto",
+            metavar="NAME",
+            help="name of the codec (default: auto, which is adaptive unless a rate is asked for)",
+        )
+        add(
+            "-O",
+            "--option",
+            action="append",
+            metavar="NAME=VALUE",
+            help="a setting of the codec; may be repeated",
+        )
         add("-e", "--effort", metavar="LEVEL", help="fastest, fast, default or max for the adaptive codec")
         add(
             "--max-error",
             metavar="N",
             help="greatest error of a voxel: stored units (2), or with a unit (0.5HU)",
+        )
+        rate = parser.add_mutually_exclusive_group()
+        rate.add_argument("--psnr", type=float, metavar="DB", help="lossy: at least this PSNR")
+        rate.add_argument("--bpv", type=float, metavar="BITS", help="lossy: at most this many bits per voxel")
+        rate.add_argument(
+            "--ratio", type=float, metavar="X", help="lossy: the voxels this many times smaller"
+        )
+        rate.add_argument(
+            "--quality", type=float, metavar="Q", help="lossy: 0 to 100 on the codec's own scale"
+        )
+        add(
+            "--peak",
+            type=float,
+            metavar="P",
+            help="what the PSNR refers to (default: the range of the values)",
         )
         add(
             "--axis",
@@ -105,8 +142,14 @@ class Compress(Command):
         """Options of `medcodec.compress`."""
         return {
             "codec": self.codec,
+            "codec_options": parse_options(self.option or []),
             "effort": self.effort,
             "max_error": self.max_error,
+            "psnr": self.psnr,
+            "bpv": self.bpv,
+            "ratio": self.ratio,
+            "quality": self.quality,
+            "peak": self.peak,
             "axis": self.axis,
             "group_frames": self.group,
             "tile": self.tile,
@@ -164,6 +207,35 @@ class Compress(Command):
         return compress_all(inputs, folder, options=self.options, console=self.console)
 
 
+def parse_options(texts: list[str]) -> dict[str, int | float | bool | str]:
+    """Return settings of a codec from texts of the form ``NAME=VALUE``.
+
+    Raises
+    ------
+    OptionError
+        If one has another form.
+    """
+    options: dict[str, int | float | bool | str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            msg = f"option {text!r}: give it as NAME=VALUE"
+            raise OptionError(msg)
+        options[name] = _parse_value(value)
+    return options
+
+
+def _parse_value(text: str) -> int | float | bool | str:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def _is_folder(output: str) -> bool:
     return output != "-" and (output.endswith(("/", "\\")) or Path(output).is_dir())
 
@@ -178,4 +250,5 @@ def summary_line(name: str, done: Compressed, source_bytes: int | None) -> str:
     text += f", {ratio(done.voxel_bytes, done.file_bytes)} smaller, {done.bits_per_voxel:.3f} bits per voxel"
     if source_bytes is not None:
         text += f"; {ratio(source_bytes, done.file_bytes)} against the input of {human_bytes(source_bytes)}"
-    return text + f" ({done.seconds:.1f} s)"
+    text += f" ({done.seconds:.1f} s)"
+    return "; ".join([text, *(str(part) for part in (done.reached, done.note) if part)])

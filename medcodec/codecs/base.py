@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.errors import OptionError
+
 AnyArray = npt.NDArray[Any]
 _BOX_VOXELS = 2_500_000
 
@@ -61,11 +63,41 @@ class Codec(ABC):
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     model_sha256: str | None = None
+    quality_range: ClassVar[tuple[float, float] | None] = None
 
     @property
     def exact(self) -> bool:
         """Whether decoding gives back exactly what was encoded, with these settings."""
         return self.capabilities.lossless and not getattr(self, "max_error", 0)
+
+    def prepare(self, voxels: AnyArray) -> Codec:
+        """Return this codec with what it takes from the whole volume (its range of values) fixed; or itself.
+
+        Parameters
+        ----------
+        voxels
+            All voxels of the volume, of a real dtype.
+        """
+        del voxels
+        return self
+
+    def note(self, voxels: AnyArray) -> str | None:
+        """Return what users should know of how a volume's voxels (of a real dtype) are coded; or None."""
+        del voxels
+        return None
+
+    def with_quality(self, quality: float) -> Codec:
+        """Return this codec at a quality from ``quality_range``, whose ends are the worst and the best.
+
+        A codec without a range has no quality; rate control turns the error bound of one that has one.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no quality.
+        """
+        msg = f"codec {self.name!r} has no quality that can be set to {quality:g}; choose another codec"
+        raise OptionError(msg)
 
     def draft(self) -> Codec:
         """Return a quicker codec whose sizes rank the axes of a volume as this one's do; or itself."""

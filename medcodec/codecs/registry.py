@@ -11,6 +11,20 @@ from medcodec.registry import Registry
 
 codecs: Registry[type[Codec]] = Registry("codec", entry_point_group="medcodec.codecs")
 codecs.register_lazy("adaptive", "medcodec.codecs.adaptive:AdaptiveCodec")
+for _name, _target in {
+    "av1": "av1:Av1Codec",
+    "hevc": "hevc:HevcCodec",
+    "hm": "reference:HmCodec",
+    "htj2k": "htj2k:Htj2kCodec",
+    "jpeg2000": "jpeg2000:Jpeg2000Codec",
+    "jpegls": "jpegls:JpegLsCodec",
+    "jpegxl": "jpegxl:JpegXlCodec",
+    "sperr": "sperr:SperrCodec",
+    "sz3": "sz3:Sz3Codec",
+    "vtm": "reference:VtmCodec",
+    "vvc": "vvc:VvcCodec",
+}.items():
+    codecs.register_lazy(_name, f"medcodec.codecs.standard.{_target}")
 
 
 def make_codec(name: str, **options: Any) -> Codec:

@@ -26,6 +26,7 @@ from medcodec.volume.model import Volume
 
 AnyArray = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
+Observer = Callable[[AnyArray, AnyArray], None]
 
 # A second copy of the front is kept where it adds less than this share of the file.
 _COPY_SHARE = 1 / 8192
@@ -73,6 +74,7 @@ def write_stream(
     threads: int | None = None,
     verify: bool = True,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> Written:
     """Code a volume and write it as a .medc stream; the same bytes for any number of threads.
 
@@ -92,6 +94,8 @@ def write_stream(
         Decode each box again and compare. A codec that loses something is always checked.
     progress
         Called with the voxels done and the voxels in all.
+    observe
+        Called with the original and the decoded voxels of each box that was decoded, from any thread.
 
     Raises
     ------
@@ -109,7 +113,9 @@ def write_stream(
     done = 0
     with ThreadPoolExecutor(1, thread_name_prefix="medcodec-sha") as hasher:
         digest = hasher.submit(voxel_sha256, volume.voxels) if kept is None else None
-        with contextlib.closing(_coded_boxes(frames, codec, grid, threads=threads, verify=verify)) as boxes:
+        with contextlib.closing(
+            _coded_boxes(frames, codec, grid, threads=threads, verify=verify, observe=observe)
+        ) as boxes:
             for coded in boxes:
                 coded.write(file)
                 lengths.append(len(coded.data))
@@ -142,7 +148,13 @@ def _header(volume: Volume, codec: Codec, layout: FrameLayout, grid: Grid) -> He
 
 
 def _coded_boxes(
-    frames: AnyArray, codec: Codec, grid: Grid, *, threads: int | None, verify: bool
+    frames: AnyArray,
+    codec: Codec,
+    grid: Grid,
+    *,
+    threads: int | None,
+    verify: bool,
+    observe: Observer | None,
 ) -> Generator[_Coded, None, None]:
     def code(number: int) -> _Coded:
         box = grid.box(number)
@@ -154,6 +166,8 @@ def _coded_boxes(
         if codec.exact and not verify:
             return _Coded(number, box, data, voxel_crc(original), None)
         decoded = _decode(codec, data, original, number)
+        if observe:
+            observe(original, decoded)
         return _Coded(number, box, data, voxel_crc(decoded), None if codec.exact else decoded)
 
     return ordered_map(code, range(len(grid)), threads=threads)

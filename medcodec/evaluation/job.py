@@ -110,6 +110,7 @@ def run_job(job: Job) -> Result:
 @dataclass(frozen=True)
 class _Coded:
     decoded: dict[str, Volume]
+    settings: dict[str, Any]
     file_bytes: int
     coded_bytes: int
     slice_bits: list[float]
@@ -122,7 +123,7 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     codec = job.codec.make(job.point)
     coded = _code(job, content, codec, scratch)
     row: Row = {
-        "settings": codec.to_dict(),
+        "settings": coded.settings,
         "voxels": content.samples,
         "voxel_bytes": sum(part.voxels.nbytes for part in content.parts.values()),
         "file_bytes": coded.file_bytes,
@@ -146,6 +147,7 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
 def _code(job: Job, content: Content, codec: Codec, scratch: Path) -> _Coded:
     decoded: dict[str, Volume] = {}
     file_bytes, coded_bytes = 0, 0
+    settings: dict[str, Any] = {}
     bits: list[list[float]] = []
     encode: list[Cost] = []
     decode: list[Cost] = []
@@ -170,9 +172,10 @@ def _code(job: Job, content: Content, codec: Codec, scratch: Path) -> _Coded:
             file_bytes += file.file_bytes
             coded_bytes += sum(file.coded_lengths)
             bits.append(slice_bits(file))
+            settings = dict(file.info.codec.settings)
     same = len({len(part) for part in bits}) == 1
     sums = [sum(values) for values in zip(*bits, strict=True)] if same else []
-    return _Coded(decoded, file_bytes, coded_bytes, sums, encode, decode)
+    return _Coded(decoded, settings, file_bytes, coded_bytes, sums, encode, decode)
 
 
 def _costs(what: str, costs: list[Cost]) -> Row:

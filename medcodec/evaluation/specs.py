@@ -10,7 +10,8 @@ from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import codecs, make_codec
 from medcodec.errors import OptionError
 
-_POINT_OPTIONS = ("quality", "qp", "crf", "max_error")
+_QUALITY = "quality"
+_POINT_OPTIONS = ("qp", "crf", "distance", "step", "psnr", "max_error")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class CodecSpec:
     settings
         Options of the codec, besides the point.
     point_option
-        The option that points are values of, or "" for none.
+        The option that points are values of; "quality" for the codec's own scale from 0 to 100; "" for none.
     """
 
     label: str
@@ -37,16 +38,18 @@ class CodecSpec:
     def make(self, point: float | None) -> Codec:
         """Return the codec at a point; None for its default."""
         options = dict(self.settings)
-        if point is not None:
-            options[self.point_option] = point
-        return make_codec(self.name, **options)
+        if point is None:
+            return make_codec(self.name, **options)
+        if self.point_option == _QUALITY:
+            return make_codec(self.name, **options).with_quality(point)
+        return make_codec(self.name, **{**options, self.point_option: point})
 
 
 def parse_codec(text: str) -> CodecSpec:
     """Return the codec that ``NAME[:OPTION=VALUE...]`` names.
 
     ``point=OPTION`` says which option the points are values of; by default the first that the codec has of
-    quality, qp, crf and max_error.
+    qp, crf, distance, step, psnr and max_error. ``point=quality`` takes the codec's own scale from 0 to 100.
 
     Raises
     ------

@@ -1,0 +1,55 @@
+"""What the codecs of pictures (JPEG XL, JPEG 2000, HTJ2K, JPEG-LS) share: each frame is one stream."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from medcodec.codecs.base import AnyArray
+from medcodec.codecs.standard.base import Shape, StandardCodec
+from medcodec.codecs.standard.needs import load
+from medcodec.errors import FormatError
+
+
+class PictureCodec(StandardCodec):
+    """One picture per frame; subclasses code one."""
+
+    depths: ClassVar[tuple[int, ...]] = tuple(range(8, 17))
+    box_frames: ClassVar[int] = 8
+
+    def _encode_samples(self, samples: AnyArray, bits: int) -> list[bytes]:
+        return [self._encode_picture(picture, bits) for picture in flat(samples)]
+
+    def _decode_samples(self, streams: list[bytes], shape: Shape, bits: int) -> AnyArray:
+        if len(streams) != shape[0] * shape[1]:
+            msg = f"codec {self.name!r}: {len(streams)} pictures instead of {shape[0] * shape[1]}"
+            raise FormatError(msg)
+        dtype = np.uint8 if bits <= 8 else np.uint16
+        pictures = np.empty((len(streams), *shape[2:]), dtype)
+        for n, stream in enumerate(streams):
+            picture = np.asarray(self._decode_picture(stream))
+            if picture.shape != shape[2:] or picture.dtype.kind != "u":
+                msg = f"codec {self.name!r}: picture {n} is {picture.dtype} {picture.shape}, not {shape[2:]}"
+                raise FormatError(msg)
+            pictures[n] = np.minimum(picture, (1 << bits) - 1)
+        return pictures.reshape(shape)
+
+    @abstractmethod
+    def _encode_picture(self, picture: AnyArray, bits: int) -> bytes:
+        """Return the stream of a picture, shape ``(height, width)``."""
+
+    @abstractmethod
+    def _decode_picture(self, stream: bytes) -> AnyArray:
+        """Return the picture of a stream."""
+
+
+def flat(samples: AnyArray) -> AnyArray:
+    """Return the frames of all sequences one after the other."""
+    return samples.reshape(-1, *samples.shape[2:])
+
+
+def image_codecs() -> Any:
+    """Return the module imagecodecs."""
+    return load("imagecodecs")

@@ -1,0 +1,152 @@
+"""What the video codecs share: frames in one row, padding, and PyAV's encoders and decoders in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+
+from medcodec.codecs.base import AnyArray
+from medcodec.codecs.standard.base import Shape, StandardCodec
+from medcodec.codecs.standard.needs import load
+from medcodec.errors import FormatError
+
+_RATE = 25
+# Encoders refuse pictures of fewer samples than a coding block or two.
+_LEAST_SIDE = 64
+_SIDE_STEP = 8
+
+
+class VideoCodec(StandardCodec):
+    """All frames of a group as one video; odd sequences run backwards, so that neighbours stay alike."""
+
+    box_frames: ClassVar[int] = 64
+    decoder: ClassVar[str]
+
+    def _encode_samples(self, samples: AnyArray, bits: int) -> list[bytes]:
+        return [self._encode_video(pad(in_a_row(samples)), bits)]
+
+    def _decode_samples(self, streams: list[bytes], shape: Shape, bits: int) -> AnyArray:
+        if len(streams) != 1:
+            msg = f"codec {self.name!r}: {len(streams)} streams instead of one"
+            raise FormatError(msg)
+        count, (height, width) = shape[0] * shape[1], padded(shape[2], shape[3])
+        video = decode_video(self.decoder, streams[0], (count, height, width), bits)
+        return in_a_row(video[:, : shape[2], : shape[3]].reshape(shape)).reshape(shape)
+
+    def _encode_video(self, video: AnyArray, bits: int) -> bytes:
+        raise NotImplementedError
+
+
+def in_a_row(samples: AnyArray) -> AnyArray:
+    """Return the frames of all sequences in a row, those of every second sequence backwards."""
+    turned = samples.copy()
+    turned[1::2] = samples[1::2, ::-1]
+    return np.asarray(turned.reshape(-1, *samples.shape[2:]))
+
+
+def padded(height: int, width: int) -> tuple[int, int]:
+    """Return the size of the padded pictures: multiples of 8, of 64 at least."""
+    tall, wide = (max(_LEAST_SIDE, -(-size // _SIDE_STEP) * _SIDE_STEP) for size in (height, width))
+    return tall, wide
+
+
+def pad(video: AnyArray) -> AnyArray:
+    """Return a video with its pictures padded by their last rows and columns."""
+    height, width = video.shape[1:]
+    tall, wide = padded(height, width)
+    return np.pad(video, ((0, 0), (0, tall - height), (0, wide - width)), mode="edge")
+
+
+def encode_with_av(
+    encoder: str, video: AnyArray, *, pixel_format: str, options: dict[str, str], chroma: int | None = None
+) -> bytes:
+    """Return a video coded by an encoder of PyAV.
+
+    Parameters
+    ----------
+    encoder
+        Name of the encoder.
+    video
+        Shape ``(frames, height, width)``, uint8 or uint16.
+    pixel_format
+        Grey, or 4:2:0 with ``chroma`` as the value of all chroma samples.
+    options
+        Of the encoder.
+    chroma
+        Needed where the format has chroma.
+    """
+    av = load("av")
+    context = av.CodecContext.create(encoder, "w")
+    context.height, context.width = video.shape[1:]
+    context.pix_fmt = pixel_format
+    context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE, 1)
+    context.thread_count = 1
+    context.options = options
+    parts: list[bytes] = []
+    for number, picture in enumerate(video):
+        frame = _frame(av, picture, pixel_format, chroma)
+        frame.pts = number
+        parts += [bytes(packet) for packet in context.encode(frame)]
+    parts += [bytes(packet) for packet in context.encode(None)]
+    return b"".join(parts)
+
+
+def _frame(av: Any, picture: AnyArray, pixel_format: str, chroma: int | None) -> Any:
+    frame = av.VideoFrame(picture.shape[1], picture.shape[0], pixel_format)
+    for number, plane in enumerate(frame.planes):
+        rows = np.zeros((plane.height, plane.line_size // picture.itemsize), picture.dtype)
+        rows[:, : plane.width] = picture if number == 0 else chroma
+        plane.update(rows.tobytes())
+    return frame
+
+
+def decode_video(decoder: str, stream: bytes, shape: tuple[int, int, int], bits: int) -> AnyArray:
+    """Return the luma of a coded video, shape ``(frames, height, width)``, decoded by PyAV.
+
+    Raises
+    ------
+    FormatError
+        If it is not a video of that shape and depth; memory and time stay bounded.
+    """
+    av = load("av")
+    context = av.CodecContext.create(decoder, "r")
+    context.thread_count = 1
+    # A stream may claim any size: the decoder is told how many samples there can be.
+    context.options = {"max_pixels": str(max(1 << 14, (shape[1] + 128) * (shape[2] + 128)))}
+    video = np.empty(shape, np.uint8 if bits <= 8 else np.uint16)
+    count = 0
+    try:
+        for frame in _frames(context, stream):
+            if count == shape[0]:
+                count += 1
+                break
+            video[count] = _luma(frame, shape, bits)
+            count += 1
+    except (av.error.FFmpegError, EOFError, ValueError) as error:
+        msg = f"the {decoder} stream is damaged at frame {count} ({error})"
+        raise FormatError(msg) from error
+    if count != shape[0]:
+        msg = f"the {decoder} stream does not hold {shape[0]} frames"
+        raise FormatError(msg)
+    return video
+
+
+def _frames(context: Any, stream: bytes) -> Iterator[Any]:
+    for packet in [*context.parse(stream), *context.parse(b"")]:
+        yield from context.decode(packet)
+    yield from context.decode(None)
+
+
+def _luma(frame: Any, shape: tuple[int, int, int], bits: int) -> AnyArray:
+    depth = frame.format.components[0].bits
+    planes = frame.format.name.startswith(("gray", "yuv"))
+    if (frame.height, frame.width) != shape[1:] or depth != bits or not planes:
+        found = f"{frame.format.name} {frame.height}x{frame.width}"
+        msg = f"frames are {found} instead of {bits} bits, {shape[1]}x{shape[2]}"
+        raise FormatError(msg)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8 if depth <= 8 else np.dtype("<u2"))
+    return rows.reshape(-1, plane.line_size // rows.itemsize)[: shape[1], : shape[2]]
