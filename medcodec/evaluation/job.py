@@ -83,7 +83,6 @@ class Job:
 class Result:
     """What a job gives: a row, and pictures of some slices."""
 
-    key: str
     row: Row
     previews: list[Preview]
 
@@ -103,8 +102,8 @@ def run_job(job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="medcodec-") as scratch:
             found, pictures = _run(job, Path(scratch))
     except MedcodecError as error:
-        return Result(job.key, {**row, "error": str(error)}, [])
-    return Result(job.key, {**row, **found, "error": ""}, pictures)
+        return Result({**row, "error": str(error)}, [])
+    return Result({**row, **found, "error": ""}, pictures)
 
 
 @dataclass(frozen=True)

@@ -104,18 +104,22 @@ def run(
     (out / ROWS).mkdir(parents=True, exist_ok=True)
     (out / PREVIEWS).mkdir(exist_ok=True)
     done = {key: row for key, row in _stored(out).items() if not row["error"]}
-    left = [job for job in jobs if job.key not in done]
+    # Keys are made here only: on another machine a file may have another time stamp.
+    keys = [job.key for job in jobs]
+    left = [number for number, key in enumerate(keys) if key not in done]
     kept = len(jobs) - len(left)
     if progress:
         progress(kept, len(jobs))
-    for number, outcome in run_all(run_job, left, workers=workers, scheduler=scheduler):
-        kept_result = outcome if isinstance(outcome, Result) else _failure(left[number], outcome)
-        _store(out, kept_result)
-        done[kept_result.key] = kept_result.row
+    outcomes = run_all(run_job, [jobs[number] for number in left], workers=workers, scheduler=scheduler)
+    for count, (task, outcome) in enumerate(outcomes, start=1):
+        number = left[task]
+        result = outcome if isinstance(outcome, Result) else _failure(jobs[number], outcome)
+        _store(out, keys[number], result)
+        done[keys[number]] = result.row
         if progress:
-            progress(len({job.key for job in jobs} & set(done)), len(jobs))
+            progress(kept + count, len(jobs))
     write_tables(out)
-    rows = [done[job.key] for job in jobs]
+    rows = [done[key] for key in keys]
     return Finished(rows, kept, [row for row in rows if row["error"]])
 
 
@@ -189,19 +193,19 @@ def _stored(out: Path) -> dict[str, Row]:
     return rows
 
 
-def _store(out: Path, result: Result) -> None:
+def _store(out: Path, key: str, result: Result) -> None:
     if result.previews:
         pictures = [dataclasses.asdict(preview) for preview in result.previews]
-        _write(out / PREVIEWS / f"{result.key}.json", json.dumps(pictures))
+        _write(out / PREVIEWS / f"{key}.json", json.dumps(pictures))
     # The row comes last: where it is, all of the result is.
-    _write(out / ROWS / f"{result.key}.json", json.dumps(_finite(result.row)))
+    _write(out / ROWS / f"{key}.json", json.dumps(_finite(result.row)))
 
 
 def _failure(job: Job, error: Result | Exception) -> Result:
     known = isinstance(error, MedcodecError)
     text = str(error) if known else f"internal error ({type(error).__name__}: {error})"
     row = {"dataset": job.dataset, "item": job.item.name, "group": job.item.group, "codec": job.codec.label}
-    return Result(job.key, {**row, "point": job.point, "error": text}, [])
+    return Result({**row, "point": job.point, "error": text}, [])
 
 
 def _write(path: Path, text: str) -> None:
