@@ -167,3 +167,26 @@ def test_a_real_scan_with_its_task(data_dir, tmp_path):
     assert near["rate_bpv"] < exact["rate_bpv"]
     assert codec_names([exact, near]) == ["adaptive"]
     assert Path(out / "results.csv").read_text().splitlines()[0].endswith("ef_decoded")
+
+
+def test_standard_codecs_run_with_their_own_options(scans, tmp_path):
+    pytest.importorskip("av")
+    pytest.importorskip("imagecodecs")
+    out = tmp_path / "out"
+    command = [
+        "evaluate",
+        str(scans / "one.npy"),
+        "--codecs",
+        "hevc:preset=ultrafast,jpegls,hevc:point=quality",
+    ]
+    command += ["--points", "hevc:preset=ultrafast=10,30", "--points", "jpegls=0,3"]
+    command += ["--points", "hevc:point=quality=20,80", "--out", str(out), "-q"]
+    assert main(command) == 0
+    rows = {(row["codec"], row["point"]): row for row in load_rows(out).values()}
+    assert len(rows) == 6
+    assert rows["jpegls", 0]["identical"]
+    assert rows["jpegls", 3]["max_error"] == 3
+    assert rows["hevc:preset=ultrafast", 10]["settings"]["crf"] == 10
+    for codec, worse, better in (("hevc:preset=ultrafast", 30, 10), ("hevc:point=quality", 20, 80)):
+        assert rows[codec, worse]["rate_bpv"] < rows[codec, better]["rate_bpv"]
+        assert rows[codec, worse]["psnr_db"] < rows[codec, better]["psnr_db"]
