@@ -35,14 +35,20 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 def shipped(folder: str, name: str) -> Path:
     """Return a shipped file: of the source checkout, or of the installed package."""
-    for base in (_CHECKOUT / folder, _PACKAGE / "data" / Path(folder).name):
-        if (base / name).is_file():
-            return base / name
-    msg = f"{name}: not found in {folder}; install the package again"
-    raise OptionError(msg)
+    path = _base(folder) / name
+    if not path.is_file():
+        msg = f"{path}: is missing; install the package again"
+        raise OptionError(msg)
+    return path
 
 
 def shipped_names(folder: str) -> list[str]:
     """Return the stems of the shipped TOML files of a folder."""
-    bases = (_CHECKOUT / folder, _PACKAGE / "data" / Path(folder).name)
-    return sorted({path.stem for base in bases for path in base.glob("*.toml")})
+    return sorted(path.stem for path in _base(folder).glob("*.toml"))
+
+
+def _base(folder: str) -> Path:
+    # Beside an installed package there may be a folder of that name that is not ours.
+    if (_CHECKOUT / "pyproject.toml").is_file():
+        return _CHECKOUT / folder
+    return _PACKAGE / "data" / Path(folder).name
