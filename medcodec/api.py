@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,14 @@ from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import load_codec
 from medcodec.container.atomic import check_destination, write_atomically
 from medcodec.container.bytesource import ByteSource
-from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.header import CodecIdentity
 from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
 from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
-from medcodec.container.writer import Observer, Progress, Written, write_stream
+from medcodec.container.writer import Progress
 from medcodec.convert import for_destination
 from medcodec.options import choose_codecs, stored_max_error
-from medcodec.rate import Reached, Target, quality_scale, search, target_of
 from medcodec.sources import (
     Source,
     default_destination,
@@ -34,9 +32,11 @@ from medcodec.sources import (
     source_bytes,
     to_volume,
 )
+from medcodec.targets import Reached, target_of
 from medcodec.volume import ScanSource
 from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
+from medcodec.writing import WritingPlan
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def compress(
     target = target_of(psnr=psnr, bpv=bpv, ratio=ratio, quality=quality, peak=peak)
     bound = stored_max_error(max_error, volume)
     candidates = choose_codecs(codec, codec_options, effort=effort, max_error=bound, target=target)
-    plan = _Plan(volume, axis, group_frames, tile, threads, verify, progress)
+    plan = WritingPlan(volume, axis, group_frames, tile, threads, verify, progress)
     with _output(destination) as file:
         used, written, reached = plan.write(file, candidates, target)
         if verify and isinstance(destination, Path):
@@ -181,54 +181,6 @@ def compress(
 
 def _output(destination: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     return write_atomically(destination) if isinstance(destination, Path) else nullcontext(destination)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How a volume is to be written, whichever codec it is that codes it."""
-
-    volume: Volume
-    axis: str
-    group_frames: int | None
-    tile: int | None
-    threads: int | None
-    verify: bool
-    progress: Progress | None
-
-    def write(
-        self, file: BinaryIO, candidates: list[Codec], target: Target | None
-    ) -> tuple[Codec, Written, Reached | None]:
-        """Write the stream by the first codec that reaches the target, or else the last."""
-        voxels, (codec, *others) = self.volume.voxels, candidates
-        if target is not None:
-            codec = quality_scale(codec, voxels)(50.0)
-        codec = codec.prepare(split_components(voxels))
-        write = self._writer(codec)
-        if target is None:
-            return codec, write(file, codec, None), None
-        reached = search(voxels, codec, target, write, file, final=not others)
-        if others and not reached.met:
-            return self.write(file, candidates[1:], target)
-        return reached.trial.codec, reached.trial.written, reached
-
-    def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:
-        layout = choose_layout(self.volume.voxels, typical, self.axis)
-        grid = choose_grid(layout, typical, group_frames=self.group_frames, tile=self.tile)
-
-        def write(file: BinaryIO, codec: Codec, observe: Observer | None) -> Written:
-            return write_stream(
-                file,
-                self.volume,
-                codec,
-                layout,
-                grid,
-                threads=self.threads,
-                verify=self.verify,
-                progress=self.progress,
-                observe=observe,
-            )
-
-        return write
 
 
 def open_medc(

@@ -10,7 +10,7 @@ from typing import Any
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import make_codec
 from medcodec.errors import OptionError
-from medcodec.rate import Target
+from medcodec.targets import Target
 from medcodec.volume.model import Volume
 
 _AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([^\W\d_][\w/]*)?\s*")
@@ -96,7 +96,12 @@ def choose_codecs(
             msg = f"name the codec that has the options {', '.join(codec_options)}"
             raise OptionError(msg)
         return _automatic(effort, max_error, target)
-    made = make_codec(codec, effort=effort, max_error=max_error, **dict(codec_options or {}))
+    asked = {"effort": effort, "max_error": max_error}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    if twice := sorted(set(asked) & set(codec_options or {})):
+        msg = f"{', '.join(twice)} is given twice, once as an option of the codec"
+        raise OptionError(msg)
+    made = make_codec(codec, **asked, **dict(codec_options or {}))
     if not made.exact and target is None and max_error is None and not codec_options:
         msg = f"codec {codec!r} is lossy: ask for a psnr, bpv, ratio or quality, or give codec options"
         raise OptionError(msg)

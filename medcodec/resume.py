@@ -11,7 +11,7 @@ from medcodec.container.reader import MedcFile
 from medcodec.container.restore import read_volume
 from medcodec.errors import MedcodecError, OptionError
 from medcodec.options import stored_max_error
-from medcodec.rate import Target, satisfies
+from medcodec.targets import Target, satisfies
 from medcodec.volume import ScanSource
 from medcodec.volume.model import Volume
 

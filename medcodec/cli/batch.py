@@ -13,8 +13,8 @@ from medcodec.cli.console import Console, human_bytes, ratio
 from medcodec.cli.patterns import SUFFIX
 from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.errors import MedcodecError
-from medcodec.rate import target_of
 from medcodec.resume import already_done
+from medcodec.targets import target_of
 from medcodec.volume import ScanSource, find_scans, suffixes
 
 _SHOWN_WARNINGS = 3

@@ -309,7 +309,7 @@ def test_every_error_is_one_line_that_names_its_cause(scan, capsys, monkeypatch,
 
 
 def test_unexpected_errors(scan, capsys, monkeypatch):
-    monkeypatch.setattr("medcodec.api.choose_layout", lambda *_: 1 / 0)
+    monkeypatch.setattr("medcodec.writing.choose_layout", lambda *_: 1 / 0)
     assert medc("compress", scan) == 70
     shown = capsys.readouterr().err
     assert "internal error (ZeroDivisionError" in shown

@@ -66,10 +66,15 @@ class StandardCodec(Codec):
 
     def note(self, voxels: AnyArray) -> str | None:
         """Return the intensity mapping and its own loss, where it loses anything."""
-        if voxels.size == 0 or (chosen := self.mapping_for(voxels)).exact:
+        if voxels.size == 0 or self.exact_mapping:
             return None
+        chosen = self.mapping_for(voxels)
         lost = mapping.loss(chosen, voxels)
-        return f"intensity mapping {chosen.describe()}, which alone loses {lost.describe(voxels)}"
+        return (
+            None
+            if lost.max_error == 0
+            else f"intensity mapping {chosen.describe()}, which alone loses {lost.describe(voxels)}"
+        )
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return whole frames: one for codecs of pictures, up to 64 for codecs of video."""
@@ -201,3 +206,8 @@ def between_ratios(worst: float, best: float, quality: float) -> float:
     """Return the native setting at a quality of 0 (worst) to 100 (best), in equal ratios."""
     ratio: float = worst * (best / worst) ** (quality / 100)
     return ratio
+
+
+def flat(samples: AnyArray) -> AnyArray:
+    """Return the frames of all sequences one after the other."""
+    return samples.reshape(-1, *samples.shape[2:])

@@ -10,7 +10,7 @@ import numpy as np
 from medcodec.codecs.base import AnyArray, Capabilities
 from medcodec.codecs.standard.base import between_ratios, check_range
 from medcodec.codecs.standard.needs import Need, image_need
-from medcodec.codecs.standard.pictures import PictureCodec, image_codecs
+from medcodec.codecs.standard.pictures import PictureCodec, check_codestream, image_codecs
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Htj2kCodec(PictureCodec):
     Parameters
     ----------
     step
-        Quantisation step as a share of the range of 16 bits, 0.000001 to 0.1; None is lossless.
+        Quantisation step as a share of the range of samples, 0.00001 to 0.5; None is lossless.
     intensity
         How voxels are mapped to 15 bits where they must be (lossy only), see
         `medcodec.codecs.standard.mapping.resolve`.
@@ -36,7 +36,7 @@ class Htj2kCodec(PictureCodec):
     decoder_needs: ClassVar[tuple[Need, ...]] = (image_need("HTJ2K"),)
 
     def __post_init__(self) -> None:
-        check_range(self.name, "step", self.step, 1e-6, 0.1)
+        check_range(self.name, "step", self.step, 1e-5, 0.5)
 
     @property
     def exact(self) -> bool:
@@ -50,14 +50,18 @@ class Htj2kCodec(PictureCodec):
 
     def with_quality(self, quality: float) -> Htj2kCodec:
         """Return the codec at a quality from 0 to 100."""
-        return replace(self, step=float(f"{between_ratios(0.1, 1e-6, quality):.4g}"))
+        return replace(self, step=float(f"{between_ratios(0.5, 1e-5, quality):.4g}"))
 
     def _encode_picture(self, picture: AnyArray, bits: int) -> bytes:
-        del bits
         encode = image_codecs().htj2k_encode
         if self.step is None:
             return bytes(encode(picture, reversible=True))
-        return bytes(encode(picture.astype(np.uint16), level=self.step, reversible=False))
+        # OpenJPH takes the step as a share of the range of the type.
+        level = self.step * 2.0 ** (bits - 16)
+        return bytes(encode(picture.astype(np.uint16), level=level, reversible=False))
+
+    def _check_size(self, stream: bytes, height: int, width: int) -> None:
+        check_codestream(stream, height, width)
 
     def _decode_picture(self, stream: bytes) -> AnyArray:
         picture: AnyArray = image_codecs().htj2k_decode(stream)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from medcodec.codecs.base import AnyArray, Capabilities
 from medcodec.codecs.standard.base import between, check_range
 from medcodec.codecs.standard.needs import Need, image_need
-from medcodec.codecs.standard.pictures import PictureCodec, image_codecs
+from medcodec.codecs.standard.pictures import PictureCodec, check_codestream, image_codecs
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Jpeg2000Codec(PictureCodec):
         if self.psnr is None:
             return bytes(encode(picture, reversible=True, **options))
         return bytes(encode(picture, level=self.psnr, reversible=False, **options))
+
+    def _check_size(self, stream: bytes, height: int, width: int) -> None:
+        check_codestream(stream, height, width)
 
     def _decode_picture(self, stream: bytes) -> AnyArray:
         picture: AnyArray = image_codecs().jpeg2k_decode(stream, numthreads=1)

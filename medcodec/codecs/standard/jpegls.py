@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,7 +11,10 @@ from medcodec.codecs.base import AnyArray, Capabilities
 from medcodec.codecs.standard.base import between_ratios, check_range
 from medcodec.codecs.standard.needs import Need, image_need
 from medcodec.codecs.standard.pictures import PictureCodec, image_codecs
-from medcodec.errors import OptionError
+from medcodec.errors import FormatError, OptionError
+
+_FRAME_MARKER = b"\xff\xf7"
+_FRAME_SIZES = struct.Struct(">HH")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ class JpegLsCodec(PictureCodec):
         return bytes(
             image_codecs().jpegls_encode(picture, level=min(int(self.max_error), (1 << bits) // 2 - 1))
         )
+
+    def _check_size(self, stream: bytes, height: int, width: int) -> None:
+        at = stream.find(_FRAME_MARKER)
+        sizes = _FRAME_SIZES.unpack_from(stream, at + 5) if 0 <= at < len(stream) - 9 else None
+        if sizes != (height, width):
+            msg = f"the JPEG-LS stream holds {sizes} samples instead of {(height, width)}"
+            raise FormatError(msg)
 
     def _decode_picture(self, stream: bytes) -> AnyArray:
         picture: AnyArray = image_codecs().jpegls_decode(stream)

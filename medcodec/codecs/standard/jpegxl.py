@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Capabilities
-from medcodec.codecs.standard.base import Shape, between_ratios, check_choice, check_range
+from medcodec.codecs.standard.base import Shape, between_ratios, check_choice, check_range, flat
 from medcodec.codecs.standard.needs import Need, image_need
-from medcodec.codecs.standard.pictures import PictureCodec, flat, image_codecs
+from medcodec.codecs.standard.pictures import PictureCodec, image_codecs
 from medcodec.errors import FormatError, OptionError
 
 LAYOUTS = ("slices", "channels")

@@ -69,7 +69,7 @@ class Mapping:
             wide = np.minimum(wide, np.uint64(top)) * np.uint64(int(1 / self.step))
         else:
             step = np.uint64(int(self.step))
-            wide = (wide + step // np.uint64(2)) // step
+            wide = wide // step + (wide % step * np.uint64(2) // step)
         wide = np.where(below, np.uint64(0), wide)
         return np.asarray(np.minimum(wide, np.uint64(top)).astype(dtype))
 
@@ -233,8 +233,6 @@ def choose(voxels: AnyArray, intensity: str, depths: tuple[int, ...], *, exact: 
             )
         if not exact and kind != "window":
             shift = span.bit_length() - depths[-1]
-            if (span + (1 << shift >> 1)) >> shift >= 1 << depths[-1]:
-                shift += 1
             return Mapping(SHIFT, low, 1 << shift, depths[-1])
     if exact:
         what = f"a range of {high - low:g}" if whole else f"{voxels.dtype} voxels"

@@ -1,7 +1,8 @@
-"""What the video codecs share: frames in one row, padding, and PyAV's encoders and decoders in memory."""
+"""What the video codecs share: padding, and PyAV's encoders and decoders in memory."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medcodec.codecs.base import AnyArray
-from medcodec.codecs.standard.base import Shape, StandardCodec
+from medcodec.codecs.standard.base import Shape, StandardCodec, flat
 from medcodec.codecs.standard.needs import load
 from medcodec.errors import FormatError
 
@@ -20,13 +21,13 @@ _SIDE_STEP = 8
 
 
 class VideoCodec(StandardCodec):
-    """All frames of a group as one video; odd sequences run backwards, so that neighbours stay alike."""
+    """All frames of a group as one video, sequence after sequence."""
 
     box_frames: ClassVar[int] = 64
     decoder: ClassVar[str]
 
     def _encode_samples(self, samples: AnyArray, bits: int) -> list[bytes]:
-        return [self._encode_video(pad(in_a_row(samples)), bits)]
+        return [self._encode_video(pad(flat(samples)), bits)]
 
     def _decode_samples(self, streams: list[bytes], shape: Shape, bits: int) -> AnyArray:
         if len(streams) != 1:
@@ -34,17 +35,11 @@ class VideoCodec(StandardCodec):
             raise FormatError(msg)
         count, (height, width) = shape[0] * shape[1], padded(shape[2], shape[3])
         video = decode_video(self.decoder, streams[0], (count, height, width), bits)
-        return in_a_row(video[:, : shape[2], : shape[3]].reshape(shape)).reshape(shape)
+        return video[:, : shape[2], : shape[3]].reshape(shape)
 
+    @abstractmethod
     def _encode_video(self, video: AnyArray, bits: int) -> bytes:
-        raise NotImplementedError
-
-
-def in_a_row(samples: AnyArray) -> AnyArray:
-    """Return the frames of all sequences in a row, those of every second sequence backwards."""
-    turned = samples.copy()
-    turned[1::2] = samples[1::2, ::-1]
-    return np.asarray(turned.reshape(-1, *samples.shape[2:]))
+        """Return the stream of a video, shape ``(frames, height, width)``."""
 
 
 def padded(height: int, width: int) -> tuple[int, int]:

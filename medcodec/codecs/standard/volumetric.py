@@ -19,14 +19,17 @@ from medcodec.codecs.standard.mapping import limits_of
 from medcodec.codecs.standard.payload import Payload
 from medcodec.errors import FormatError, IntegrityError, UnsupportedDataError
 
-_HEAD = struct.Struct("<d")
+# The middle of the values, and the shape of the block: SZ3 takes any shape for its own.
+_HEAD = struct.Struct("<d3I")
 _LARGEST = {4: 1 << 23, 8: 1 << 52}
 _LEAST_SECONDS, _SECONDS_PER_VOXEL = 60, 1e-5
 # Whole-number voxels are exact if no error reaches a half.
 _EXACT_ERROR = 0.49
 
 _CHILD = """
-import sys, struct, numpy, imagecodecs
+import sys
+sys.path = [path for path in sys.path if path]
+import numpy, imagecodecs
 name, width, *shape = sys.argv[1:]
 shape = tuple(map(int, shape))
 data = sys.stdin.buffer.read()
@@ -74,7 +77,8 @@ class VolumetricCodec(StandardCodec):
             raise UnsupportedDataError(msg)
         middle = float((low + high) // 2) if whole else 0.0
         block = (voxels.astype(np.float64) - middle).astype(f"f{self._width(voxels.dtype, low, high)}")
-        return _HEAD.pack(middle), [self._encode_block(block.reshape(as_block(voxels.shape)), low, high)]
+        block = block.reshape(as_block(voxels.shape))
+        return _HEAD.pack(middle, *block.shape), [self._encode_block(block, low, high)]
 
     def _width(self, dtype: np.dtype[Any], low: float, high: float) -> int:
         if dtype.kind == "f":
@@ -85,10 +89,10 @@ class VolumetricCodec(StandardCodec):
         if len(payload.streams) != 1 or not payload.streams[0]:
             msg = f"codec {self.name!r}: {len(payload.streams)} streams instead of one"
             raise FormatError(msg)
-        (middle,) = _HEAD.unpack(payload.head)
+        middle, *sizes = _HEAD.unpack(payload.head)
         kind, stream = payload.streams[0][0], payload.streams[0][1:]
-        if kind not in (4, 8) or not np.isfinite(middle):
-            msg = f"codec {self.name!r}: floats of {kind} bytes, middle {middle}"
+        if kind not in (4, 8) or not np.isfinite(middle) or tuple(sizes) != as_block(shape):
+            msg = f"codec {self.name!r}: floats of {kind} bytes, middle {middle}, a block of {sizes}"
             raise FormatError(msg)
         values = decode_apart(self.name, stream, as_block(shape), kind).reshape(shape).astype(np.float64)
         if dtype.kind == "f":

@@ -1,0 +1,98 @@
+"""Reference encoders and programs: their command lines, failures and time limits, with stand-ins for them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from standard_cases import psnr, round_trip, usable
+
+from medcodec.codecs.base import FrameGroup
+from medcodec.codecs.registry import make_codec
+from medcodec.codecs.standard import programs
+from medcodec.errors import MedcodecError, MissingDependencyError
+
+STAND_IN = """#!{python}
+import sys, pathlib
+sys.path[:0] = {path!r}
+import numpy as np
+from medcodec.codecs.standard.video import encode_with_av
+pathlib.Path({log!r}).write_text(" ".join(sys.argv[1:]))
+args = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+width, height = int(args["-wdt"]), int(args["-hgt"])
+bits = next(int(a.split("=")[1]) for a in sys.argv if a.startswith("--InputBitDepth"))
+video = np.fromfile(args["-i"], "u1" if bits == 8 else "<u2").reshape(-1, height, width)
+form = "gray" if bits == 8 else f"gray{{bits}}le"
+params = {{"preset": "veryfast", "x265-params": f"qp={{args['-q']}}:weightb=0:log-level=none:info=0"}}
+stream = encode_with_av("libx265", video, pixel_format=form, options=params)
+pathlib.Path(args["-b"]).write_bytes(stream)
+"""
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if os.name == "nt":
+        pytest.skip("scripts are no programs here")
+    (tmp_path / "cfg").mkdir()
+    for name in ("encoder_randomaccess_main.cfg", "encoder_lowdelay_P_main.cfg"):
+        (tmp_path / "cfg" / name).touch()
+    (tmp_path / "bin").mkdir()
+    text = STAND_IN.format(python=sys.executable, path=sys.path, log=str(tmp_path / "log"))
+    monkeypatch.setenv("MEDCODEC_HM", str(program(tmp_path / "bin" / "TAppEncoder", text)))
+    monkeypatch.delenv("MEDCODEC_HM_CFG", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("mode", ["random_access", "low_delay_p"])
+def test_hm_is_run_as_documented(mode: str, stand_in: Path, cardiac: np.ndarray) -> None:
+    codec = usable(("hm", {"qp": 14, "mode": mode, "intra_period": 32}))
+    _, decoded = round_trip(codec, cardiac)
+    assert psnr(cardiac, decoded) > 38
+    line = (stand_in / "log").read_text()
+    config = {"random_access": "encoder_randomaccess_main.cfg", "low_delay_p": "encoder_lowdelay_P_main.cfg"}
+    assert config[mode] in line
+    assert "-wdt 136 -hgt 104 -fr 25 -f 5 -q 14" in line
+    assert "--InputBitDepth=10 --InternalBitDepth=10 --InputChromaFormat=400" in line
+    assert "--IntraPeriod=32" in line
+
+
+def test_missing_configuration_is_told(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDCODEC_HM_CFG", str(stand_in / "nowhere"))
+    with pytest.raises(MissingDependencyError, match="MEDCODEC_HM_CFG"):
+        make_codec("hm").encode(FrameGroup(np.zeros((1, 1, 8, 8), np.uint8)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="scripts are no programs here")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("#!/bin/sh\necho no licence >&2; exit 3\n", "status 3: no licence"),
+        ("#!/bin/sh\ntrue\n", "no message"),
+    ],
+)
+def test_failing_programs_are_told(
+    text: str, said: str, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDCODEC_HM", str(program(stand_in / "bin" / "broken", text)))
+    with pytest.raises(MedcodecError, match=said):
+        make_codec("hm").encode(FrameGroup(np.zeros((1, 1, 8, 8), np.uint8)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="scripts are no programs here")
+def test_hanging_programs_are_ended(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = program(stand_in / "bin" / "hanging", "#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setenv("MEDCODEC_HM", str(hanging))
+    monkeypatch.setattr(programs, "_LEAST_SECONDS", 0.5)
+    monkeypatch.setattr(programs, "_SECONDS_PER_SAMPLE", 0)
+    with pytest.raises(MedcodecError, match="took more than"):
+        make_codec("hm").encode(FrameGroup(np.zeros((1, 1, 8, 8), np.uint8)))
