@@ -51,39 +51,37 @@ def run_all(
 def _on_this_machine(
     function: Callable[[T], R], tasks: Sequence[T], workers: int
 ) -> Iterator[tuple[int, R | Exception]]:
-    attempts = dict.fromkeys(range(len(tasks)), 0)
     left = list(range(len(tasks)))
     while left:
-        # After a worker's death the pool cannot be used any more: whatever was under way starts again.
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for number, outcome in _until_broken(pool, function, tasks, list(left), workers):
-                if not isinstance(outcome, BrokenProcessPool):
-                    left.remove(number)
+        suspects: list[int] = []
+        with _processes(workers) as pool:
+            for number, outcome in _until_broken(pool, function, tasks, left, workers):
+                if isinstance(outcome, BrokenProcessPool):
+                    suspects.append(number)
+                else:
                     yield number, outcome
-                    continue
-                attempts[number] += 1
-                if attempts[number] >= MAX_ATTEMPTS:
-                    left.remove(number)
-                    yield number, MedcodecError(f"its worker died {MAX_ATTEMPTS} times; see the system's log")
+        # A worker's death ends all that was under way; alone, each task answers for itself only.
+        for number in suspects:
+            yield number, _alone(function, tasks[number])
 
 
 def _until_broken(
-    pool: ProcessPoolExecutor,
-    function: Callable[[T], R],
-    tasks: Sequence[T],
-    numbers: list[int],
-    workers: int,
+    pool: ProcessPoolExecutor, function: Callable[[T], R], tasks: Sequence[T], left: list[int], workers: int
 ) -> Iterator[tuple[int, R | Exception]]:
-    """Yield outcomes until all are there or the pool broke; one task per worker is under way."""
+    """Take tasks from ``left`` and yield outcomes, until all are there or the pool broke.
+
+    As many tasks are under way as there are workers; those that a broken pool took along come with its error.
+    """
     running: dict[Future[R], int] = {}
     broken = False
-    while running or (numbers and not broken):
-        while numbers and not broken and len(running) < workers:
-            number = numbers.pop(0)
+    while running or (left and not broken):
+        while left and not broken and len(running) < workers:
             try:
-                running[pool.submit(function, tasks[number])] = number
+                running[pool.submit(function, tasks[left[0]])] = left[0]
             except BrokenProcessPool:
                 broken = True
+            else:
+                del left[0]
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             number = running.pop(future)
             failure = future.exception()
@@ -92,6 +90,23 @@ def _until_broken(
                 yield number, failure
             else:
                 yield number, future.result()
+
+
+def _alone(function: Callable[[T], R], task: T) -> R | Exception:
+    for _ in range(MAX_ATTEMPTS - 1):
+        with _processes(1) as pool:
+            future = pool.submit(function, task)
+            failure = future.exception()
+            if failure is None:
+                return future.result()
+            if isinstance(failure, Exception) and not isinstance(failure, BrokenProcessPool):
+                return failure
+    return MedcodecError(f"its worker died {MAX_ATTEMPTS} times; see the system's log")
+
+
+def _processes(workers: int) -> ProcessPoolExecutor:
+    # Not forked: codecs hold threads, which do not survive that.
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _on_cluster(

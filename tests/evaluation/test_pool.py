@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from jobs_for_tests import die_always, die_once, double, refuse, slow
+from jobs_for_tests import die_always, die_if_negative, die_once, double, refuse, slow
 
 from medcodec.errors import MedcodecError
 from medcodec.evaluation.pool import run_all
@@ -30,6 +30,12 @@ def test_a_task_that_always_kills_its_worker_is_given_up():
     found = dict(run_all(die_always, [0], workers=1))
     assert isinstance(found[0], MedcodecError)
     assert "died 3 times" in str(found[0])
+
+
+def test_only_the_task_that_kills_is_given_up():
+    found = dict(run_all(die_if_negative, [1, -2, 3, 4], workers=2))
+    assert {number: found[number] for number in (0, 2, 3)} == {0: 1, 2: 3, 3: 4}
+    assert isinstance(found[1], MedcodecError)
 
 
 def test_a_missing_scheduler_is_an_error():
