@@ -15,13 +15,16 @@ import medcodec
 from medcodec.cli.command import DONE, FAILED, INTERNAL, INTERRUPTED, Command
 from medcodec.cli.compress import Compress
 from medcodec.cli.console import Console
+from medcodec.cli.datasets import Datasets
 from medcodec.cli.decompress import Decompress
 from medcodec.cli.diff import Diff
+from medcodec.cli.evaluate import Evaluate
 from medcodec.cli.info import Info
+from medcodec.cli.report import Report
 from medcodec.cli.verify import Verify
 from medcodec.errors import LossyMammogramWarning, MedcodecError
 
-COMMANDS: tuple[type[Command], ...] = (Compress, Decompress, Info, Verify, Diff)
+COMMANDS: tuple[type[Command], ...] = (Compress, Decompress, Info, Verify, Diff, Evaluate, Report, Datasets)
 
 _EPILOG = """examples:
   medcodec compress scan.nii.gz             write scan.medc
