@@ -7,6 +7,6 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    from medcodec.cli.main import run  # noqa: PLC0415 (--version should not wait for NumPy)
+    from medcodec.cli.run import run  # noqa: PLC0415 (--version should not wait for NumPy)
 
     return run(arguments)
