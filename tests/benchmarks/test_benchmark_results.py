@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.bd_rate import bd_rate
 from benchmarks.measure import measure_apart
 from benchmarks.near_tables import near_report
 from benchmarks.rows import NearRow, Row, read_rows, run_resumable
@@ -154,23 +153,6 @@ def test_series_and_floats_have_their_own_tables() -> None:
     assert "| c " not in series_part
     assert "| f " in float_part
     assert "| w " not in float_part
-
-
-def test_bd_rate_of_a_scaled_curve_is_the_scale() -> None:
-    anchor = [(4.0, 60.0), (2.5, 52.0), (1.2, 44.0), (0.5, 36.0)]
-    result = bd_rate(anchor, [(0.9 * rate, quality) for rate, quality in anchor])
-    assert result is not None
-    assert result.percent == pytest.approx(-10)
-    assert result.overlap == pytest.approx(1)
-
-
-def test_bd_rate_knows_curves_that_do_not_meet() -> None:
-    low, high = [(1.0, 30.0), (2.0, 40.0)], [(3.0, 50.0), (4.0, 60.0)]
-    assert bd_rate(low, high) is None
-    assert bd_rate(low, [(9.0, float("inf")), (1.0, 35.0)]) is None
-    partly = bd_rate(low, [(1.5, 38.0), (3.0, 58.0)])
-    assert partly is not None
-    assert partly.overlap == pytest.approx(0.2)
 
 
 def test_near_tables_compare_with_each_rival() -> None:
