@@ -20,7 +20,7 @@ from medcodec.errors import FormatError
 
 LEVEL_LIMIT = 1 << 24
 RANK_SPAN = 1 << 20
-_SAMPLE = 1 << 18
+_SAMPLE = 1 << 16
 _STRIDE, _RANKS = 0, 1
 _WORD = (1 << 64) - 1
 _BLOCK = 1 << 16

@@ -27,12 +27,12 @@ from medcodec.errors import FormatError
 
 _PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
 _LABEL_COUNT = 256
-_LABEL_REPEATS = 0.6
-# `fast` has time for labels only where most repeats; there the fast coder may lose to a coder of slices.
-_FAST_LABEL_REPEATS = 0.9
-_SAMPLE_VOXELS = 1 << 16
-# What a sample says is trusted beyond this factor; within it both coders code the whole group.
-_SAMPLE_MARGIN = 1.15
+_SAMPLE_VOXELS = 1 << 15
+# The share of voxels that repeat a neighbour from which on a sample is coded as labels too, and the factor
+# beyond which it is trusted: within it both coders code the whole group.
+_LABEL_REPEATS = {"fast": 0.9, "default": 0.8, "max": 0.6}
+_SAMPLE_MARGIN = {"fast": 1.0, "default": 1.05, "max": 1.15}
+_FEW_LABELS = 32
 _LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
 # Groups below this rate are worth a try with a dictionary coder: exact repeats far apart.
 _REPETITIVE_BPV = 0.5
@@ -107,12 +107,14 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
     """Yield the codings that may be smallest, with their coders."""
-    needed = _FAST_LABEL_REPEATS if effort == "fast" else _LABEL_REPEATS
-    labels = mapping.level_count <= _LABEL_COUNT and _repeats(levels) > needed
+    count, margin = mapping.level_count, _SAMPLE_MARGIN[effort]
+    labels = count <= _LABEL_COUNT and _repeats(levels) > (
+        _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
+    )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
-    if advantage > 1 / _SAMPLE_MARGIN:
+    if advantage > 1 / margin:
         yield _LABELS, encode_labels(levels)
-    if advantage < _SAMPLE_MARGIN:
+    if advantage <= margin:
         yield _natural(levels, effort)
         if effort != "fast":
             yield _BLOCK_LEVELS, encode_blocks(levels)
