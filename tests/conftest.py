@@ -14,9 +14,14 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from codec_for_tests import LzmaCodec
 
+import medcodec
 from medcodec.codecs.registry import codecs
 
 codecs.register(LzmaCodec.name)(LzmaCodec)
+
+# Programs that tests start take the same medcodec, if they start in a folder without one.
+_PATHS = [str(Path(medcodec.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATHS))
 
 ROOT = Path(__file__).parent.parent
 

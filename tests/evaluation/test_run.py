@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_where_it_was(scans, tmp_path):
     ]
     command += ["--out", str(tmp_path)]
     running = subprocess.Popen(
-        command, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        command, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     while len(list((tmp_path / ROWS).glob("*.json"))) < 2:
         assert running.poll() is None

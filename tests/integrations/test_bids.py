@@ -170,9 +170,8 @@ def test_a_killed_run_goes_on(dataset, tmp_path):
     for seed in range(12):
         (dataset / f"sub-01/func/more_{seed:02}.nii.gz").write_bytes(gz(nifti(seed, (60, 60, 20)), 1))
     packed = tmp_path / "packed"
-    text = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from medcodec.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", text, "compress", "--bids", str(dataset), "-o", str(packed)]
-    run = subprocess.Popen([*command, "--threads", "1"])
+    command = [sys.executable, "-m", "medcodec", "compress", "--bids", str(dataset), "-o", str(packed)]
+    run = subprocess.Popen([*command, "--threads", "1"], cwd=tmp_path)
     deadline = time.monotonic() + 60
     while len(list(packed.rglob("*.medc"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -41,7 +41,7 @@ def scan(path: Path) -> Path:
 def run(page: str, folder: Path) -> None:
     script = "\n".join(snippets(page, "python"))
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}"],
+        [sys.executable, "-c", script],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -218,9 +218,9 @@ def test_registering_twice_changes_nothing():
     assert before == (list(nib.imageclasses.all_image_classes), nib.imageclasses.KNOWN_SPATIAL_FIRST)
 
 
-def test_nothing_is_registered_without_the_import():
+def test_nothing_is_registered_without_the_import(tmp_path):
     text = "import nibabel, medcodec.api; print(len(nibabel.imageclasses.all_image_classes))"
     text += "; import medcodec.integrations.nibabel; print(len(nibabel.imageclasses.all_image_classes))"
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, check=True)
     before, after = map(int, done.stdout.split())
     assert after == before + 1

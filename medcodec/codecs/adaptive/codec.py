@@ -51,7 +51,7 @@ class AdaptiveCodec(Codec):
 
     def draft(self) -> AdaptiveCodec:
         """Return a quicker codec that ranks layouts like this one."""
-        return replace(self, effort="fastest")
+        return self if self.effort == "fastest" else replace(self, effort="fastest")
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return the shape of boxes of which one decodes quickly and little is lost between them."""
