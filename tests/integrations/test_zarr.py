@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -286,7 +287,7 @@ def test_entry_points_load_without_registering(tmp_path: Path) -> None:
         "assert zarr.open_array(a.store)[1, 2, 3] == 23\n"
         "assert numcodecs.get_codec({'id': 'medcodec', 'effort': 'fast'}).options == {'effort': 'fast'}\n"
     )
-    env = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": ""}
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]), "PATH": ""}
     subprocess.run([sys.executable, "-c", script], check=True, env=env)
 
 

@@ -9,6 +9,7 @@ Shape = tuple[int, int, int, int]
 # Frames (n x 512 x 256) that one core decodes in about a third of a second at the default effort.
 _BOX_VOXELS = 1 << 20
 _TILE_VOXELS = 1 << 17
+_TILE_WIDTH = 1 << 14
 # Sequences share what was learned: a box of several is larger, since each box begins anew.
 _SEQUENCES_FACTOR = 2
 
@@ -24,7 +25,8 @@ def preferred_box(shape: Shape, *, tiled: bool) -> Shape:
         Large frames are cut into tiles of full height, which several cores decode side by side.
     """
     sequences, frames, height, width = (max(1, size) for size in shape)
-    tile = _even(width, max(1, (_TILE_VOXELS if tiled else _BOX_VOXELS) // height))
+    most = (_TILE_VOXELS if tiled else _BOX_VOXELS) // height
+    tile = _even(width, max(1, min(most, _TILE_WIDTH)))
     budget = max(1, _BOX_VOXELS * (_SEQUENCES_FACTOR if sequences > 1 else 1) // (height * tile))
     if sequences * frames * 2 <= budget * 3:
         return sequences, frames, height, tile

@@ -18,13 +18,16 @@ from medcodec.codecs.adaptive.mapping_levels import Levels
 from medcodec.errors import FormatError
 
 MAX_LEVEL = (1 << 20) - 1
+# Statistics are kept for every tile of a row: wider rows would take hundreds of bytes a voxel.
+MAX_WIDTH = 1 << 14
 _VERSION = 1
 
 
 def encode_fast(levels: npt.NDArray[Any], *, path: str = "auto") -> bytes:
     """Return coded levels, shape ``(sequences, frames, height, width)``, integers in ``0..MAX_LEVEL``.
 
-    ``path`` is the instruction set, "auto", "baseline", "avx2" or "avx512": all give the same bytes.
+    The width is at most `MAX_WIDTH`. ``path`` is the instruction set, "auto", "baseline", "avx2" or "avx512":
+    all give the same bytes.
     """
     max_level = int(levels.max())
     narrow = np.ascontiguousarray(levels, dtype=_level_dtype(max_level))
@@ -45,6 +48,9 @@ def decode_fast(reader: ByteReader, shape: tuple[int, int, int, int], *, path: s
     if version != _VERSION or max_level > MAX_LEVEL:
         what = f"version {version} or greatest level {max_level}"
         msg = f"fast group: {what} is unknown; a newer medcodec may know it"
+        raise FormatError(msg)
+    if shape[3] > MAX_WIDTH:
+        msg = f"fast group: rows of {shape[3]} levels are longer than {MAX_WIDTH}"
         raise FormatError(msg)
     levels = np.empty(shape, _level_dtype(max_level))
     data = reader.rest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
-from medcodec.codecs.adaptive.fast import decode_fast, encode_fast
+from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
@@ -69,7 +69,8 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
         return _with_mapping(_BLOCK_LEVELS, coarse.mapping, encode_blocks(coarse.levels))
     if effort == "fast":
         coarse = quantised(bounded)
-        return _with_mapping(_FAST, coarse.mapping, encode_fast(coarse.levels))
+        coder, coded = _natural(coarse.levels, effort)
+        return _with_mapping(coder, coarse.mapping, coded)
     coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
     return _with_mapping(_PREDICTED, bounded.mapping, coded)
 
@@ -121,6 +122,8 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
+    if effort == "fast" and levels.shape[3] > MAX_WIDTH:
+        return _BLOCK_LEVELS, encode_blocks(levels)
     if effort == "fast":
         return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)
