@@ -24,5 +24,4 @@ def scans(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _workers_find_the_package(monkeypatch):
-    root = str(Path(__file__).parent.parent.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]]))
