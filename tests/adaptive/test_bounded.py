@@ -59,6 +59,17 @@ def test_floats_on_a_lattice_keep_the_bound(effort: str, bound: float) -> None:
     assert np.abs(found.astype(np.float64) - voxels).max() <= bound
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_a_slope_per_frame_and_exceptions_keep_the_bound(effort: str) -> None:
+    rng = np.random.default_rng(3)
+    slopes = rng.uniform(0.01, 0.02, (1, 6, 1, 1)).astype(np.float32)
+    voxels = rng.integers(0, 900, (1, 6, 40, 40)).astype(np.float32) * slopes
+    for dust in (False, True):
+        voxels[0, 2, 3, 4] += np.float32(1e-4) * dust
+        found, _ = decoded(voxels, effort=effort, max_error=0.05)
+        assert np.abs(found.astype(np.float64) - voxels).max() <= 0.05
+
+
 def test_other_floats_and_special_values_stay_exact() -> None:
     rng = np.random.default_rng(2)
     voxels = rng.normal(0, 1, (1, 2, 12, 12))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
 from medcodec.codecs.adaptive.mapping_forms import Plain
+from medcodec.codecs.adaptive.mapping_lattice import Lattice
 from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
@@ -80,12 +82,25 @@ def _level_bound(mapping: Mapping, dtype: np.dtype[np.generic], max_error: float
     """Return the greatest number of levels between any two voxels that are within ``max_error``."""
     if mapping.level_count > 1 << 16:
         return 0
-    every = np.arange(mapping.level_count, dtype=np.int32)
-    values = mapping.to_voxels(every.reshape(1, 1, 1, -1), dtype).astype(np.float64).ravel()
-    bound = 0
-    while bound + 1 < len(values):
-        reach = bound + 1
-        if not np.all(np.abs(values[reach:] - values[:-reach]) <= max_error):
-            break
-        bound = reach
-    return bound
+    every = np.arange(mapping.level_count, dtype=np.int32).reshape(1, 1, 1, -1)
+    values = (Mapping(form, mapping.levels).to_voxels(every, dtype) for form in _forms(mapping.form))
+    return min(_reach(each.astype(np.float64).ravel(), max_error) for each in values)
+
+
+def _forms(form: Plain) -> list[Plain]:
+    """Return the form for every slope, without what holds for single voxels."""
+    if not isinstance(form, Lattice):
+        return [form]
+    anywhere = replace(form, positions=form.positions[:0], patterns=form.patterns[:0])
+    return [replace(anywhere, slopes=slope.reshape(1)) for slope in np.unique(form.slopes)]
+
+
+def _reach(values: npt.NDArray[np.float64], max_error: float) -> int:
+    """Return how many places apart any two values are within ``max_error``; specials may make it 0."""
+    reach = 0
+    with np.errstate(invalid="ignore"):
+        while reach + 1 < len(values) and np.all(
+            np.abs(values[reach + 1 :] - values[: -reach - 1]) <= max_error
+        ):
+            reach += 1
+    return reach
