@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.codecs.adaptive.mapping_levels import Levels, kernel_dtype
 from medcodec.errors import FormatError
 
 MAX_LEVEL = (1 << 20) - 1
@@ -30,7 +30,7 @@ def encode_fast(levels: npt.NDArray[Any], *, path: str = "auto") -> bytes:
     all give the same bytes.
     """
     max_level = int(levels.max())
-    narrow = np.ascontiguousarray(levels, dtype=_level_dtype(max_level))
+    narrow = np.ascontiguousarray(levels, dtype=kernel_dtype(max_level))
     return b"".join(map(unsigned_bytes, (_VERSION, max_level))) + _native.fast_encode(
         narrow, max_level=max_level, path=path
     )
@@ -52,15 +52,9 @@ def decode_fast(reader: ByteReader, shape: tuple[int, int, int, int], *, path: s
     if shape[3] > MAX_WIDTH:
         msg = f"fast group: rows of {shape[3]} levels are longer than {MAX_WIDTH}"
         raise FormatError(msg)
-    levels = np.empty(shape, _level_dtype(max_level))
+    levels = np.empty(shape, kernel_dtype(max_level))
     data = reader.rest()
     if not _native.fast_decode(data, levels, max_level=max_level, path=path):
         msg = f"fast group: {len(data)} bytes are not a coding of {math.prod(shape)} levels"
         raise FormatError(msg)
     return levels
-
-
-def _level_dtype(max_level: int) -> type[np.unsignedinteger]:
-    if max_level < 1 << 8:
-        return np.uint8
-    return np.uint16 if max_level < 1 << 16 else np.uint32

@@ -34,6 +34,11 @@ def level_dtype(count: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.int32)
 
 
+def kernel_dtype(max_level: int) -> np.dtype[Any]:
+    """Return the unsigned dtype in which the predicting kernels take levels ``0 .. max_level``."""
+    return np.dtype(np.uint8 if max_level < 1 << 8 else np.uint16 if max_level < 1 << 16 else np.uint32)
+
+
 def _converted(values: AnyArray, dtype: np.dtype[Any], convert: Callable[[AnyArray], AnyArray]) -> AnyArray:
     """Return ``convert`` of every value, a block at a time: wide intermediate numbers stay small."""
     result = np.empty(values.shape, dtype)

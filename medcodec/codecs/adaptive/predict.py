@@ -8,7 +8,7 @@ import numpy as np
 
 from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_levels import Levels
+from medcodec.codecs.adaptive.mapping_levels import Levels, kernel_dtype
 from medcodec.errors import FormatError
 
 MAX_LEVEL = (1 << 20) - 1
@@ -22,7 +22,7 @@ def encode_predicted(levels: Levels, *, effort: str, max_error: int = 0) -> byte
     """
     max_level = int(levels.max())
     # With a bound the kernel leaves what the decoder will see in its input.
-    narrow = levels.astype(_level_dtype(max_level), order="C", copy=max_error > 0)
+    narrow = levels.astype(kernel_dtype(max_level), order="C", copy=max_error > 0)
     data = _native.adaptive_encode(narrow, preset=PRESETS[effort], max_level=max_level, max_error=max_error)
     head = (PRESETS[effort], max_level, max_error)
     return b"".join(map(unsigned_bytes, head)) + data
@@ -40,15 +40,9 @@ def decode_predicted(reader: ByteReader, shape: tuple[int, int, int, int]) -> Le
     if preset not in PRESETS.values() or max_level > MAX_LEVEL or max_error > MAX_LEVEL:
         msg = f"predicted group: preset {preset}, greatest level {max_level} or error {max_error} is unknown"
         raise FormatError(msg)
-    levels = np.empty(shape, _level_dtype(max_level))
+    levels = np.empty(shape, kernel_dtype(max_level))
     data = reader.rest()
     if not _native.adaptive_decode(data, levels, preset=preset, max_level=max_level, max_error=max_error):
         msg = f"predicted group: {len(data)} bytes are not a coding of {math.prod(shape)} levels"
         raise FormatError(msg)
     return levels
-
-
-def _level_dtype(max_level: int) -> type[np.unsignedinteger]:
-    if max_level < 1 << 8:
-        return np.uint8
-    return np.uint16 if max_level < 1 << 16 else np.uint32

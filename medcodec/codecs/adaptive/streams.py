@@ -64,10 +64,7 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     bounded = bounded_mapping(voxels, max_error)
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
-    if effort == "fastest":
-        coarse = quantised(bounded)
-        return _with_mapping(_BLOCK_LEVELS, coarse.mapping, encode_blocks(coarse.levels))
-    if effort == "fast":
+    if effort in ("fastest", "fast"):
         coarse = quantised(bounded)
         coder, coded = _natural(coarse.levels, effort)
         return _with_mapping(coder, coarse.mapping, coded)
@@ -122,7 +119,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
-    if effort == "fast" and levels.shape[3] > MAX_WIDTH:
+    if effort == "fastest" or (effort == "fast" and levels.shape[3] > MAX_WIDTH):
         return _BLOCK_LEVELS, encode_blocks(levels)
     if effort == "fast":
         return _FAST, encode_fast(levels)
