@@ -7,3 +7,5 @@ void bind_blocks(nanobind::module_& m);
 void bind_fast(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
 void bind_labels(nanobind::module_& m);
+void bind_lifting(nanobind::module_& m);
+void bind_subbands(nanobind::module_& m);

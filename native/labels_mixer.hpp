@@ -5,19 +5,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "logistic.hpp"
+
 namespace labels {
 
-constexpr int kStretchLimit = 3071;  // 12 nats in steps of 1/256
-constexpr int kContexts = 14;
+using medcodec::kStretchLimit;
+using medcodec::Logistic;
+using medcodec::logistic;
 
-// Logistic function and its inverse: log-odds in 1/256 nat, probabilities of 22 and 16 bits.
-struct Logistic {
-    std::array<uint32_t, 2 * kStretchLimit + 2> squash22;
-    std::array<int16_t, 65536> stretch16;
-    Logistic();
-    uint32_t squash(int x) const { return squash22[x + kStretchLimit]; }
-};
-const Logistic& logistic();
+constexpr int kContexts = 14;
 
 // Adaptive probability: 32 bits of precision, rate 1 / (n + 1.5) down to a limit.
 struct Counter {

@@ -7,4 +7,6 @@ NB_MODULE(_native, m) {
     bind_fast(m);
     bind_floats(m);
     bind_labels(m);
+    bind_lifting(m);
+    bind_subbands(m);
 }
