@@ -8,6 +8,8 @@
 #include <cpuid.h>
 #endif
 
+#include "network_plane.hpp"
+
 namespace medcodec {
 
 namespace {
@@ -32,8 +34,6 @@ const NetworkKernel* kernel_by_name(const char* name) {
     return nullptr;
 }
 
-ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t unit) { return (n + unit - 1) / unit * unit; }
-
 }  // namespace
 
 const NetworkKernel* network_kernel(const char* name) {
@@ -43,61 +43,15 @@ const NetworkKernel* network_kernel(const char* name) {
     return &kNetworkBaseline;
 }
 
-// The geometry of one plane. Rows are `stride` pixels apart; before the first row and after the last one lies padding.
-struct Network::Plane {
-    ptrdiff_t height, width, stride, pixels, front, plane_bytes;
-
-    Plane(int h, int w)
-        : height(h), width(w), stride(w + 1), pixels(height * stride), front(round_up(stride + 1, 16)),
-          plane_bytes(4 * round_up(front + pixels + stride + 32, 16)) {}
-
-    NetworkPlanes at(std::vector<uint8_t>& buffer) const {
-        const auto start = reinterpret_cast<uintptr_t>(buffer.data());
-        return {buffer.data() + (-start & 63) + 4 * front, plane_bytes};
-    }
-
-    void reserve(std::vector<uint8_t>& buffer, int groups) const {
-        const size_t bytes = 64 + groups * plane_bytes;
-        if (buffer.size() < bytes) buffer.resize(bytes);
-    }
-
-    // Sets all that is around the pixels of each plane.
-    void pad(const NetworkPlanes& planes, int groups, uint32_t four) const {
-        for (int group = 0; group < groups; group++) {
-            auto* plane = reinterpret_cast<uint32_t*>(planes.data + group * planes.plane_bytes);
-            std::fill(plane - stride - 1, plane, four);
-            for (ptrdiff_t row = 1; row <= height; row++) plane[row * stride - 1] = four;
-            std::fill(plane + pixels, plane + pixels + stride + 1, four);
-        }
-    }
-};
-
 Network::Network(const std::vector<NetworkLayer>& layers, int input_low, int input_high, const NetworkKernel* kernel)
     : input_low_(input_low), input_high_(input_high), kernel_(kernel) {
-    for (const NetworkLayer& layer : layers)
+    for (const NetworkLayer& layer : layers) {
         layers_.push_back(pack_layer(layer, layers_.empty() && input_low < 0, kernel->bytes));
-}
-
-namespace {
-
-// Four channels side by side, `offset` higher; those that are missing repeat the first. False if one is out of range.
-bool pack_inputs(const int16_t* const (&rows)[4], ptrdiff_t width, int low, int high, int offset, uint32_t* out) {
-    uint32_t out_of_range = 0;
-    for (ptrdiff_t x = 0; x < width; x++) {
-        uint32_t four = 0;
-        for (int i = 0; i < 4; i++) {
-            const int32_t value = rows[i][x];
-            out_of_range |= static_cast<uint32_t>(value < low) | static_cast<uint32_t>(value > high);
-            four |= static_cast<uint32_t>(value + offset) << (8 * i);
-        }
-        out[x] = four;
+        radius_ += layer.size / 2;
     }
-    return !out_of_range;
 }
 
-}  // namespace
-
-bool Network::run(const int16_t* input, int height, int width, int16_t* output, bool) {
+bool Network::run(const int16_t* input, int height, int width, int16_t* output, bool skip) {
     std::unique_ptr<NetworkScratch> scratch;
     {
         std::lock_guard<std::mutex> lock(mutex_);
@@ -107,53 +61,76 @@ bool Network::run(const int16_t* input, int height, int width, int16_t* output, 
         }
     }
     if (!scratch) scratch = std::make_unique<NetworkScratch>();
-    const Plane plane(height, width);
-    const int offset = input_low_ < 0 ? 128 : 0;
-    int most_groups[2] = {(inputs() + 3) / 4, 0};
-    for (size_t l = 0; l + 1 < layers_.size(); l++)
-        most_groups[(l + 1) % 2] = std::max(most_groups[(l + 1) % 2], layers_[l].groups());
-    for (int i = 0; i < 2; i++) plane.reserve(scratch->buffers[i], most_groups[i]);
-    const NetworkPlanes planes = plane.at(scratch->buffers[0]);
-    const int groups = (inputs() + 3) / 4;
-    bool within = true;
-    for (int group = 0; group < groups; group++)
-        for (ptrdiff_t y = 0; y < height; y++) {
-            const int16_t* rows[4];
-            for (int i = 0; i < 4; i++) {
-                const int channel = 4 * group + i < inputs() ? 4 * group + i : 4 * group;
-                rows[i] = input + (channel * ptrdiff_t{height} + y) * width;
-            }
-            auto* out = reinterpret_cast<uint32_t*>(planes.data + group * planes.plane_bytes) + y * plane.stride;
-            within &= pack_inputs(rows, width, input_low_, input_high_, offset, out);
-        }
-    plane.pad(planes, groups, offset * 0x01010101u);
-    if (within) compute(plane, *scratch, output);
+    const bool within = run(input, NetworkPlane(height, width), output, skip, *scratch);
     std::lock_guard<std::mutex> lock(mutex_);
     idle_.push_back(std::move(scratch));
     return within;
 }
 
-void Network::compute(const Plane& plane, NetworkScratch& scratch, int16_t* output) {
-    const ptrdiff_t last_pixels = round_up(plane.pixels, 16);
-    if (scratch.last.size() < size_t(outputs() * last_pixels)) scratch.last.resize(outputs() * last_pixels);
-    std::vector<ptrdiff_t> offsets;
-    for (size_t l = 0; l < layers_.size(); l++) {
-        const PackedLayer& layer = layers_[l];
-        const NetworkPlanes in = plane.at(scratch.buffers[l % 2]), out = plane.at(scratch.buffers[(l + 1) % 2]);
-        offsets.clear();
-        for (int group = 0; group < (layer.inputs + 3) / 4; group++)
-            for (int dy = -(layer.size / 2); dy <= layer.size / 2; dy++)
-                for (int dx = -(layer.size / 2); dx <= layer.size / 2; dx++)
-                    offsets.push_back(group * plane.plane_bytes + 4 * (dy * plane.stride + dx));
-        const bool last = l + 1 == layers_.size();
-        kernel_->run({&layer, offsets.data(), in.data, out, last ? scratch.last.data() : nullptr, last_pixels,
-                      plane.pixels, nullptr});
-        if (!last) plane.pad(out, layer.groups(), 0);
+bool Network::run(const int16_t* input, const NetworkPlane& plane, int16_t* output, bool skip, NetworkScratch& scratch) {
+    const NetworkPlane small = plane.reference(radius_);
+    skip = skip && plane.pixels >= 4 * small.pixels;
+    const std::vector<uint32_t> ground = background(input, plane);
+    if (!pack(input, plane, ground, skip, scratch)) return false;
+    skip = skip && find_active(plane, scratch);
+    if (skip) start_reference(small, ground, scratch.reference);
+    for (size_t number = 0; number < layers_.size(); number++) {
+        if (skip) {
+            step(number, small, scratch.reference, nullptr, scratch.offsets);
+            fill(number, plane, small, scratch);
+            if (layers_[number].size == 3) widen(scratch.active, scratch.wider, plane.stride);
+        }
+        step(number, plane, scratch.main, skip ? scratch.active.data() : nullptr, scratch.offsets);
     }
     for (int channel = 0; channel < outputs(); channel++)
         for (ptrdiff_t y = 0; y < plane.height; y++)
             std::memcpy(output + (channel * plane.height + y) * plane.width,
-                        scratch.last.data() + channel * last_pixels + y * plane.stride, 2 * plane.width);
+                        scratch.main.last.data() + channel * plane.last_pixels() + y * plane.stride, 2 * plane.width);
+    return true;
+}
+
+void Network::prepare(const NetworkPlane& plane, NetworkBuffers& buffers) const {
+    int most_groups[2] = {groups_of(inputs()), 0};
+    for (size_t l = 0; l + 1 < layers_.size(); l++)
+        most_groups[(l + 1) % 2] = std::max(most_groups[(l + 1) % 2], layers_[l].groups());
+    for (int i = 0; i < 2; i++) plane.reserve(buffers.bytes[i], most_groups[i]);
+    const size_t last = outputs() * plane.last_pixels();
+    if (buffers.last.size() < last) buffers.last.resize(last);
+}
+
+bool Network::pack(const int16_t* input, const NetworkPlane& plane, const std::vector<uint32_t>& ground, bool skip,
+                   NetworkScratch& scratch) const {
+    prepare(plane, scratch.main);
+    const NetworkPlanes planes = plane.at(scratch.main.bytes[0]);
+    const int offset = input_low_ < 0 ? 128 : 0, groups = groups_of(inputs());
+    if (skip) scratch.differs.assign(plane.pixels, 0);
+    bool within = true;
+    for (int group = 0; group < groups; group++)
+        for (ptrdiff_t y = 0; y < plane.height; y++) {
+            InputRow row{{}, plane.width, input_low_, input_high_, offset, ground[group]};
+            for (int i = 0; i < 4; i++)
+                row.channels[i] = input + (input_channel(group, i) * plane.height + y) * plane.width;
+            row.out = planes.four(group) + y * plane.stride;
+            row.differs = skip ? scratch.differs.data() + y * plane.stride : nullptr;
+            within &= kernel_->pack(row);
+        }
+    plane.pad(planes, groups, offset * 0x01010101u);
+    return within;
+}
+
+void Network::step(size_t number, const NetworkPlane& plane, NetworkBuffers& buffers, const uint64_t* active,
+                   std::vector<ptrdiff_t>& offsets) const {
+    const PackedLayer& layer = layers_[number];
+    const NetworkPlanes in = plane.at(buffers.bytes[number % 2]), out = plane.at(buffers.bytes[(number + 1) % 2]);
+    offsets.clear();
+    for (int group = 0; group < groups_of(layer.inputs); group++)
+        for (int dy = -(layer.size / 2); dy <= layer.size / 2; dy++)
+            for (int dx = -(layer.size / 2); dx <= layer.size / 2; dx++)
+                offsets.push_back(group * plane.plane_bytes + 4 * (dy * plane.stride + dx));
+    const bool last = number + 1 == layers_.size();
+    kernel_->run({&layer, offsets.data(), in.data, out, last ? buffers.last.data() : nullptr, plane.last_pixels(),
+                  plane.pixels, active});
+    if (!last) plane.pad(out, layer.groups(), 0);
 }
 
 }  // namespace medcodec

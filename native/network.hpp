@@ -37,6 +37,7 @@ struct PackedLayer {
 struct NetworkPlanes {
     uint8_t* data;
     ptrdiff_t plane_bytes;
+    uint32_t* four(int group) const { return reinterpret_cast<uint32_t*>(data + group * plane_bytes); }
 };
 
 struct LayerRun {
@@ -50,10 +51,22 @@ struct LayerRun {
     const uint64_t* active;    // one bit per pixel: those to compute; null for all
 };
 
+// A row of up to four channels on its way to bytes, four channels of a pixel together. Of missing channels the rows and
+// the background are those of another one.
+struct InputRow {
+    const int16_t* channels[4];
+    ptrdiff_t width;
+    int low, high, offset;  // inputs within low .. high are stored `offset` higher
+    uint32_t background;    // four bytes
+    uint32_t* out;
+    uint32_t* differs;      // gets bits where `out` is not the background; null if that is not asked for
+};
+
 // One set per instruction set; all give the same numbers.
 struct NetworkKernel {
     bool bytes;  // weights are 16 signed bytes per step; else 4 x (inputs 0, 2, 1, 3) of 16 bits
     void (*run)(const LayerRun&);
+    bool (*pack)(const InputRow&);  // false if an input is out of range
 };
 
 extern const NetworkKernel kNetworkBaseline;
@@ -68,26 +81,47 @@ const NetworkKernel* network_kernel(const char* name);
 
 PackedLayer pack_layer(const NetworkLayer& layer, bool signed_input, bool bytes);
 
+// Memory of the activations of two neighbouring layers, and of the last one's results.
+struct NetworkBuffers {
+    std::vector<uint8_t> bytes[2];
+    std::vector<int16_t> last;
+};
+
 // Memory of one call, kept for the next.
 struct NetworkScratch {
-    std::vector<uint8_t> buffers[2];
-    std::vector<int16_t> last;
+    NetworkBuffers main, reference;
+    std::vector<uint32_t> differs;
     std::vector<uint64_t> active, wider;
+    std::vector<uint8_t> rows;  // whether anything within reach of a row is active
+    std::vector<ptrdiff_t> offsets;
 };
+
+struct NetworkPlane;
 
 class Network {
   public:
     Network(const std::vector<NetworkLayer>& layers, int input_low, int input_high, const NetworkKernel* kernel);
     int inputs() const { return layers_.front().inputs; }
     int outputs() const { return layers_.back().outputs; }
-    // False if an input is out of range; the output is then not written.
+    // False if an input is out of range; the output is then not written. With `skip`, work is saved where the inputs
+    // around equal those of most places.
     bool run(const int16_t* input, int height, int width, int16_t* output, bool skip);
 
   private:
-    struct Plane;
-    void compute(const Plane& plane, NetworkScratch& scratch, int16_t* output);
+    int input_channel(int group, int i) const { return 4 * group + i < inputs() ? 4 * group + i : 4 * group; }
+    bool run(const int16_t* input, const NetworkPlane& plane, int16_t* output, bool skip, NetworkScratch& scratch);
+    std::vector<uint32_t> background(const int16_t* input, const NetworkPlane& plane) const;
+    bool pack(const int16_t* input, const NetworkPlane& plane, const std::vector<uint32_t>& background, bool skip,
+              NetworkScratch& scratch) const;
+    void prepare(const NetworkPlane& plane, NetworkBuffers& buffers) const;
+    void step(size_t number, const NetworkPlane& plane, NetworkBuffers& buffers, const uint64_t* active,
+              std::vector<ptrdiff_t>& offsets) const;
+    bool find_active(const NetworkPlane& plane, NetworkScratch& scratch) const;
+    void start_reference(const NetworkPlane& small, const std::vector<uint32_t>& background, NetworkBuffers& buffers) const;
+    void fill(size_t number, const NetworkPlane& plane, const NetworkPlane& small, NetworkScratch& scratch) const;
 
     std::vector<PackedLayer> layers_;
+    int radius_ = 0;  // pixels between an output and the farthest input that it depends on
     int input_low_, input_high_;
     const NetworkKernel* kernel_;
     std::mutex mutex_;

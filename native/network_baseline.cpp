@@ -45,4 +45,4 @@ inline void add_products(Vec (&sums)[kCount][kOutputs], int o, const Pixels (&pi
 
 #include "network_kernel.inl"
 
-const medcodec::NetworkKernel medcodec::kNetworkBaseline = {kBytes, run_layer};
+const medcodec::NetworkKernel medcodec::kNetworkBaseline = {kBytes, run_layer, pack_row};

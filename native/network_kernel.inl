@@ -129,4 +129,23 @@ void run_layer(const LayerRun& run) {
     }
 }
 
+bool pack_row(const medcodec::InputRow& row) {
+    const int16_t *a = row.channels[0], *b = row.channels[1], *c = row.channels[2], *d = row.channels[3];
+    const int32_t low = row.low, high = row.high;
+    uint32_t* __restrict out = row.out;
+    const uint32_t offset = row.offset * 0x01010101u;
+    int32_t out_of_range = 0;  // negative once one was
+    // The offset of 128 is the highest bit of each byte.
+    for (ptrdiff_t x = 0; x < row.width; x++) {
+        out_of_range |= (a[x] - low) | (high - a[x]) | (b[x] - low) | (high - b[x]);
+        out_of_range |= (c[x] - low) | (high - c[x]) | (d[x] - low) | (high - d[x]);
+        out[x] = ((a[x] & 255u) | (b[x] & 255u) << 8 | (c[x] & 255u) << 16 | (d[x] & 255u) << 24) ^ offset;
+    }
+    if (row.differs) {
+        uint32_t* __restrict differs = row.differs;
+        for (ptrdiff_t x = 0; x < row.width; x++) differs[x] |= out[x] ^ row.background;
+    }
+    return out_of_range >= 0;
+}
+
 }  // namespace

@@ -1,5 +1,7 @@
 """Integer networks: every path gives what plain integers give, and nothing inexact or damaged gets in."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,3 +130,32 @@ def test_what_run_refuses():
             network.run(x)
     with pytest.raises(OptionError, match="no_such_path"):
         network.run(np.zeros((6, 8, 8), np.int16), path="no_such_path")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_mostly_background(data):
+    random = np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
+    sizes = data.draw(st.lists(st.sampled_from([1, 3]), min_size=1, max_size=4))
+    channels = [data.draw(st.integers(1, 9)) for _ in range(len(sizes) + 1)]
+    network = random_network(random, channels, sizes, signed=data.draw(st.booleans()))
+    shape = (network.inputs, data.draw(st.integers(1, 80)), data.draw(st.integers(1, 80)))
+    x = np.zeros(shape, np.int16)
+    x[:] = random.integers(0, 128, (network.inputs, 1, 1)) * data.draw(st.sampled_from([0, 1]))
+    for _ in range(data.draw(st.integers(0, 4))):
+        channel, i, j = (int(random.integers(n)) for n in shape)
+        x[channel, i : i + int(random.integers(1, 5)), j : j + int(random.integers(1, 5))] = 100
+    check(network, x)
+
+
+def test_background_is_cheap():
+    network = random_network(np.random.default_rng(2), (16, 32, 32, 8), (3, 3, 1), largest=20)
+    x = np.zeros((16, 128, 128), np.int16)
+    x[:, 60:70, 60:70] = 5
+    seconds = {True: [], False: []}
+    for _ in range(5):
+        for skip, measured in seconds.items():
+            start = time.thread_time()
+            network.run(x, skip=skip, path="baseline")
+            measured.append(time.thread_time() - start)
+    assert min(seconds[True]) < min(seconds[False]) / 3
