@@ -87,7 +87,7 @@ void bind_network(nb::module_& m) {
     nb::class_<Network>(m, "Network")
         .def("__init__", &construct, nb::arg("layers"), nb::kw_only(), nb::arg("input_low"), nb::arg("input_high"),
              nb::arg("path") = "auto")
-        .def("run", &run, nb::arg("input").noconvert(), nb::arg("output").noconvert(), nb::kw_only(),
+        .def("run", &run, nb::arg("planes").noconvert(), nb::arg("out").noconvert(), nb::kw_only(),
              nb::arg("skip") = true, "Compute (planes, channels, height, width); False if an input is out of range.");
     m.def("network_has_path", [](const std::string& path) { return medcodec::network_kernel(path.c_str()) != nullptr; },
           "Whether this processor and build have the vector path.");

@@ -68,7 +68,7 @@ class IntegerConv:
     def _check_arrays(self) -> None:
         shape = self.weight.shape
         if self.weight.dtype != np.int8 or len(shape) != 4 or shape[2:] not in ((1, 1), (3, 3)):
-            msg = f"weights are {self.weight.dtype} of shape {shape}, not int8 of shape (outputs, inputs, 1 or 3, the same)"
+            msg = f"weights are {self.weight.dtype} of shape {shape}, not int8 (outputs, inputs, 1 or 3, the same)"
             raise FormatError(msg)
         if not (1 <= shape[0] <= MAX_CHANNELS and 1 <= shape[1] <= MAX_CHANNELS):
             msg = f"{shape[1]} inputs and {shape[0]} outputs: each must be 1 to {MAX_CHANNELS}"
@@ -139,10 +139,12 @@ class IntegerNetwork:
             raise FormatError(msg)
         for number, (layer, following) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             if layer.outputs != following.inputs:
-                msg = f"layer {number} has {layer.outputs} outputs, but layer {number + 1} has {following.inputs} inputs"
+                msg = (
+                    f"layer {number} has {layer.outputs} outputs, but the next has {following.inputs} inputs"
+                )
                 raise FormatError(msg)
             if layer.low < 0 or layer.high > 255:
-                msg = f"layer {number} gives {layer.low} to {layer.high}: between layers it must be within 0 to 255"
+                msg = f"layer {number} gives {layer.low} to {layer.high}: between layers it must be 0 to 255"
                 raise FormatError(msg)
 
     def _check_sums(self) -> None:
@@ -150,7 +152,7 @@ class IntegerNetwork:
         for number, layer in enumerate(self.layers):
             bound = layer.largest_sum(largest)
             if bound >= SUM_LIMIT:
-                msg = f"sums of layer {number} may reach {bound}; below {SUM_LIMIT} they are exact: use smaller weights"
+                msg = f"sums of layer {number} may reach {bound}, exact are those below {SUM_LIMIT}: shrink weights"
                 raise FormatError(msg)
             largest = layer.high
 
@@ -200,7 +202,7 @@ class IntegerNetwork:
             If this processor does not have the path.
         """
         if x.dtype != np.int16 or x.ndim not in (3, 4) or x.shape[-3] != self.inputs:
-            msg = f"inputs are {x.dtype} of shape {x.shape}, not int16 of shape (..., {self.inputs}, height, width)"
+            msg = f"inputs are {x.dtype} of shape {x.shape}, not int16 (..., {self.inputs}, height, width)"
             raise UnsupportedDataError(msg)
         planes = np.ascontiguousarray(x[None] if x.ndim == 3 else x)
         out = np.empty((planes.shape[0], self.outputs, *planes.shape[2:]), np.int16)

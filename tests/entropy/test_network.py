@@ -1,6 +1,7 @@
 """Integer networks: every path gives what plain integers give, and nothing inexact or damaged gets in."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,3 +160,14 @@ def test_background_is_cheap():
             network.run(x, skip=skip, path="baseline")
             measured.append(time.thread_time() - start)
     assert min(seconds[True]) < min(seconds[False]) / 3
+
+
+def test_threads_share_a_network():
+    random = np.random.default_rng(7)
+    network = random_network(random, (6, 16, 16, 4), (3, 3, 1), largest=30)
+    inputs = [random_input(random, network, 30 + i, 50 - i) for i in range(8)]
+    wanted = [network.run(x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for found, expected in zip(pool.map(network.run, inputs), wanted, strict=True):
+                np.testing.assert_array_equal(found, expected)
