@@ -3,7 +3,6 @@
 #include <immintrin.h>
 
 #include <cstdint>
-#include <cstring>
 
 namespace {
 
@@ -19,11 +18,14 @@ inline Pixels pixels_at(const uint8_t* place) {
     return {_mm256_and_si256(all, _mm256_set1_epi16(255)), _mm256_srli_epi16(all, 8)};
 }
 
+// From memory to all lanes in one instruction: integers would go through general registers.
+inline __m256i broadcast(const uint8_t* place) {
+    return _mm256_castps_si256(_mm256_broadcast_ss(reinterpret_cast<const float*>(place)));
+}
+
 template <int kCount, int kOutputs>
 inline void add_products(Vec (&sums)[kCount][kOutputs], int o, const Pixels (&pixels)[kCount], const uint8_t* weights) {
-    int32_t pairs[2];
-    std::memcpy(pairs, weights + 8 * o, 8);
-    const __m256i even = _mm256_set1_epi32(pairs[0]), odd = _mm256_set1_epi32(pairs[1]);
+    const __m256i even = broadcast(weights + 8 * o), odd = broadcast(weights + 8 * o + 4);
 #pragma GCC unroll 8
     for (int v = 0; v < kCount; v++) {
         sums[v][o] += (Vec)_mm256_madd_epi16(pixels[v].even, even);

@@ -71,8 +71,8 @@ void bound_sums(PackedLayer& packed, const NetworkLayer& layer, int channel) {
     packed.clip |= scaled(layer, channel, least) < layer.low || scaled(layer, channel, most) > layer.high;
     const int64_t half = (int64_t{1} << layer.shift) >> 1;
     for (int64_t sum : {least, most}) {
-        const int64_t product = sum * layer.multiplier[channel] + half;
-        packed.narrow &= product >= INT32_MIN && product <= INT32_MAX;
+        const int64_t product = sum * layer.multiplier[channel];
+        packed.narrow &= product >= INT32_MIN && product + half <= INT32_MAX;
     }
 }
 

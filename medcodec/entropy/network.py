@@ -68,7 +68,7 @@ class IntegerConv:
     def _check_arrays(self) -> None:
         shape = self.weight.shape
         if self.weight.dtype != np.int8 or len(shape) != 4 or shape[2:] not in ((1, 1), (3, 3)):
-            msg = f"weights are {self.weight.dtype} of shape {shape}, not int8 (outputs, inputs, 1 or 3, the same)"
+            msg = f"weights are {self.weight.dtype} of shape {shape}, not int8 (outputs, inputs, 1 or 3, ...)"
             raise FormatError(msg)
         if not (1 <= shape[0] <= MAX_CHANNELS and 1 <= shape[1] <= MAX_CHANNELS):
             msg = f"{shape[1]} inputs and {shape[0]} outputs: each must be 1 to {MAX_CHANNELS}"
@@ -152,7 +152,7 @@ class IntegerNetwork:
         for number, layer in enumerate(self.layers):
             bound = layer.largest_sum(largest)
             if bound >= SUM_LIMIT:
-                msg = f"sums of layer {number} may reach {bound}, exact are those below {SUM_LIMIT}: shrink weights"
+                msg = f"sums of layer {number} may reach {bound}: to be exact they must be below {SUM_LIMIT}"
                 raise FormatError(msg)
             largest = layer.high
 

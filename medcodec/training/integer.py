@@ -28,6 +28,9 @@ _PRECISE_MULTIPLIER = 1 << 11
 # Scales of a layer's weights differ by no more than this, so that multipliers of one shift serve all.
 _SCALE_RATIO = 64
 _LARGEST_BIAS = 1 << 22
+# What lies between layers, and what comes out of the last one.
+_SPAN = (0, 255)
+_LAST_SPAN = (-(1 << 15), (1 << 15) - 1)
 
 
 class TorchIntegerNetwork(nn.Module):
@@ -82,9 +85,32 @@ class _RoundHalfUp(torch.autograd.Function):
         return gradient
 
 
-def _rounded(x: torch.Tensor) -> torch.Tensor:
-    rounded: torch.Tensor = _RoundHalfUp.apply(x)
-    return rounded
+class _Requantise(torch.autograd.Function):
+    """``round(clamp(sums * factor + offset, low, high))``, in few passes over memory.
+
+    Gradients pass through the rounding, and stop where the result is clamped.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, sums: torch.Tensor, factor: torch.Tensor, offset: torch.Tensor, span: tuple[int, int]
+    ) -> torch.Tensor:
+        low, high = span
+        exact = torch.mul(sums, factor[:, None, None]).float().add_(offset[:, None, None])
+        inside = (exact > low) & (exact < high)
+        ctx.save_for_backward(sums, factor, inside)
+        # Units are whole numbers up to 256 in between, which 16 bits hold exactly.
+        dtype = sums.dtype if high <= 256 else torch.float32
+        return exact.add_(0.5).floor_().clamp_(low, high).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        sums, factor, inside = ctx.saved_tensors
+        passed = gradient * inside
+        over = (0, 2, 3)
+        of_factor = (passed * sums).sum(over, dtype=torch.float32)
+        of_offset = passed.sum(over, dtype=torch.float32)
+        return (passed * factor[:, None, None]).to(sums.dtype), of_factor, of_offset, None
 
 
 class QuantisedConv(nn.Conv2d):
@@ -105,7 +131,8 @@ class QuantisedConv(nn.Conv2d):
 
     def integer_weight(self, scales: torch.Tensor) -> torch.Tensor:
         """Return the weights in units of ``scales``, rounded; gradients pass."""
-        return _rounded((self.weight / scales[:, None, None, None]).clamp(-127, 127))
+        rounded: torch.Tensor = _RoundHalfUp.apply(self.weight / scales[:, None, None, None])
+        return rounded.clamp(-127, 127)
 
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the convolution without its bias, in single precision or what autocast makes of it."""
@@ -207,14 +234,12 @@ class QuantisedNetwork(nn.Module):
         last = len(self.convs) - 1
         for number, conv in enumerate(self.convs):
             weight_scales = conv.weight_scales(scale)
-            sums = conv.sums(x, conv.integer_weight(weight_scales)).float()
-            real = sums * (weight_scales * scale)[:, None, None] + conv.bias[:, None, None]
-            if number == last:
-                break
-            scale = self._unit(number, real.numel())
-            x = _rounded((real / scale).clamp(0, 255))
-        units = _rounded((real / self.output_scale).clamp(-(1 << 15), (1 << 15) - 1))
-        return units * self.output_scale
+            sums = conv.sums(x, conv.integer_weight(weight_scales))
+            unit = self.output_scale if number == last else self._unit(number, sums.numel())
+            span = _LAST_SPAN if number == last else _SPAN
+            x = _Requantise.apply(sums, weight_scales * scale / unit, conv.bias / unit, span)
+            scale = unit
+        return x * self.output_scale
 
     def _unit(self, number: int, count: int) -> torch.Tensor:
         """Return the real value of one unit after a layer; its gradient is made small: it sums over all."""
@@ -247,8 +272,8 @@ def _exported(conv: QuantisedConv, scale: float, unit: float, *, last: bool) -> 
     shift = _shift(float(factors.max()), fast=not last)
     multiplier = (factors * 2**shift).round().clamp(1, MAX_MULTIPLIER).to(torch.int32)
     bias = (conv.bias.double().cpu() / real).round().clamp(-(1 << 24), 1 << 24).to(torch.int32)
-    low, high = (-(1 << 15), (1 << 15) - 1) if last else (0, 255)
-    return IntegerConv(weight, bias.numpy(), multiplier.numpy(), shift, low, high)
+    span = _LAST_SPAN if last else _SPAN
+    return IntegerConv(weight, bias.numpy(), multiplier.numpy(), shift, *span)
 
 
 def _shift(factor: float, *, fast: bool) -> int:

@@ -144,3 +144,17 @@ def test_channels_without_weights_are_exported():
     exported = network.export().run(x.numpy().astype(np.int16))
     assert np.unique(exported[:, 0]).tolist() == [16]
     assert np.unique(exported[:, 1]).tolist() == [-32]
+
+
+def test_gradients_pass_the_rounding():
+    torch.manual_seed(2)
+    shapes = [(2, 5, 6, 7), (5,), (5,)]
+    inputs = [(torch.randn(shape) * 20).requires_grad_() for shape in shapes]
+    sums, factor, offset = inputs
+    plain = (sums * factor[:, None, None] + offset[:, None, None]).clamp(0, 255)
+    rounded = training._Requantise.apply(sums, factor, offset, (0, 255))
+    assert (rounded - plain).abs().max() <= 0.5
+    weights = torch.randn(shapes[0])
+    expected = torch.autograd.grad((plain * weights).sum(), inputs)
+    for found, wanted in zip(torch.autograd.grad((rounded * weights).sum(), inputs), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-2)
