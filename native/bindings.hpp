@@ -8,4 +8,6 @@ void bind_fast(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
 void bind_labels(nanobind::module_& m);
 void bind_lifting(nanobind::module_& m);
+void bind_pixels(nanobind::module_& m);
 void bind_subbands(nanobind::module_& m);
+void bind_network(nanobind::module_& m);

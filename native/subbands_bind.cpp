@@ -4,14 +4,14 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "bindings.hpp"
 #include "byte_buffer.hpp"
-#include "subbands_coders.hpp"
-#include "subbands_model.hpp"
+#include "subbands_codec.hpp"
 
 namespace nb = nanobind;
 
@@ -19,6 +19,7 @@ namespace {
 
 using Plane = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Source = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Features = nb::ndarray<int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Logits = nb::ndarray<const int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 // A neighbouring subband in the shape of the band: of odd pictures it may have a row or a column more or less.
@@ -46,106 +47,138 @@ class Neighbour {
     const int32_t* data_ = nullptr;
 };
 
-template <class Coder>
-class Walk {
+// What a band is coded with: planes stay alive while it is.
+class Surroundings {
   public:
-    // Planes must stay alive while the band is coded: they are kept here.
-    void start(Plane levels, std::optional<Source> scaled, int orientation, int level, int layer, std::optional<Source> parent,
-               std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-               std::optional<Source> near_b) {
-        const size_t height = levels.shape(0), width = levels.shape(1);
+    Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer,
+                 const std::optional<Source>& parent, const std::optional<Source>& sibling_a,
+                 const std::optional<Source>& sibling_b, const std::optional<Source>& near_a,
+                 const std::optional<Source>& near_b)
+        : levels_(std::move(levels)) {
+        const size_t height = levels_.shape(0), width = levels_.shape(1);
         if (height < 1 || width < 1) throw std::invalid_argument("the subband is empty");
         if (orientation < 0 || orientation >= subbands::kOrientations || level < 0 || level >= subbands::kLevels ||
             layer < 0 || layer >= subbands::kLayers)
             throw std::invalid_argument("the orientation, level or layer is out of range");
-        if (Coder::kEncodes && !scaled) throw std::invalid_argument("an encoder needs coefficients");
-        const size_t parent_height = (height + 1) / 2, parent_width = (width + 1) / 2;
-        kept_.clear();
-        kept_.emplace_back(scaled, height, width);
-        kept_.emplace_back(parent, parent_height, parent_width);
-        for (const auto& neighbour : {sibling_a, sibling_b, near_a, near_b}) kept_.emplace_back(neighbour, height, width);
-        levels_ = levels;
-        band_ = {height, width, orientation, level, layer, kept_[1].data(), {kept_[2].data(), kept_[3].data()},
-                 {kept_[4].data(), kept_[5].data()}, levels.data(), kept_[0].data()};
-        nb::gil_scoped_release unlocked;
-        model_.start(band_);
+        planes_.emplace_back(scaled, height, width);
+        planes_.emplace_back(parent, (height + 1) / 2, (width + 1) / 2);
+        for (const auto& plane : {sibling_a, sibling_b, near_a, near_b}) planes_.emplace_back(plane, height, width);
+        band = {height, width, orientation, level, layer, planes_[1].data(), {planes_[2].data(), planes_[3].data()},
+                {planes_[4].data(), planes_[5].data()}, levels_.data(), planes_[0].data()};
     }
-    void step(Coder& coder, int step, const std::optional<Logits>& logits, int64_t lambda) {
-        if (!levels_.is_valid() || step < 0 || step >= subbands::kSteps) throw std::invalid_argument("there is no such step");
-        if (logits) {
-            const size_t height = (band_.height - static_cast<size_t>(subbands::kPhaseY[step]) + 1) / 2;
-            const size_t width = (band_.width - static_cast<size_t>(subbands::kPhaseX[step]) + 1) / 2;
-            if (logits->shape(0) != subbands::kHeads || logits->shape(1) != height || logits->shape(2) != width)
-                throw std::invalid_argument("the logits have another shape than the step");
-        }
-        nb::gil_scoped_release unlocked;
-        model_.code_step(coder, step, logits ? logits->data() : nullptr, lambda);
+    const int16_t* checked(int step, const std::optional<Logits>& logits) const {
+        check(step);
+        if (!logits) return nullptr;
+        if (logits->shape(0) != subbands::kHeads || logits->shape(1) != (band.height + 1) / 2 || logits->shape(2) != (band.width + 1) / 2)
+            throw std::invalid_argument("the logits have another shape than the step");
+        return logits->data();
     }
+    int16_t* checked(int step, const Features& out) const {
+        check(step);
+        if (out.shape(0) != subbands::kFeatures || out.shape(1) != (band.height + 1) / 2 || out.shape(2) != (band.width + 1) / 2)
+            throw std::invalid_argument("the features have another shape than the band");
+        return out.data();
+    }
+    subbands::Band band{};
 
   private:
-    subbands::Model model_;
-    subbands::Band band_{};
+    static void check(int step) {
+        if (step < 0 || step >= subbands::kSteps) throw std::invalid_argument("there is no such step");
+    }
     Plane levels_;
-    std::deque<Neighbour> kept_;
+    std::deque<Neighbour> planes_;
 };
 
-class SubbandEncoder {
+const Surroundings& begun(const std::unique_ptr<Surroundings>& around) {
+    if (!around) throw std::invalid_argument("no band was begun");
+    return *around;
+}
+
+class PyEncoder {
   public:
-    SubbandEncoder() : coder_(out_) {}
-    Walk<subbands::Encoder> walk;
-    void step(int step, const std::optional<Logits>& logits, int64_t lambda) { walk.step(coder_, step, logits, lambda); }
-    nb::bytes finish() {
-        coder_.finish();
-        return nb::bytes(out_.data, out_.size);
+    explicit PyEncoder(bool trained) : encoder_(trained) {}
+    bool begin(Plane levels, Source scaled, int orientation, int level, int layer, std::optional<Source> parent,
+               std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
+               std::optional<Source> near_b) {
+        around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, parent, sibling_a, sibling_b,
+                                                 near_a, near_b);
+        nb::gil_scoped_release unlocked;
+        return encoder_.begin(around_->band);
     }
-    size_t size() const { return out_.size; }
+    void features(int step, Features out) const {
+        int16_t* data = begun(around_).checked(step, out);
+        nb::gil_scoped_release unlocked;
+        encoder_.features(step, data);
+    }
+    void step(int step, const std::optional<Logits>& logits, int64_t lambda) {
+        const int16_t* data = begun(around_).checked(step, logits);
+        nb::gil_scoped_release unlocked;
+        encoder_.step(step, data, lambda);
+    }
+    nb::bytes flush() {
+        medcodec::ByteBuffer out;
+        encoder_.flush(out);
+        return nb::bytes(out.data, out.size);
+    }
 
   private:
-    medcodec::ByteBuffer out_;
-    subbands::Encoder coder_;
+    subbands::SubbandEncoder encoder_;
+    std::unique_ptr<Surroundings> around_;
 };
 
-class SubbandDecoder {
+class PyDecoder {
   public:
-    explicit SubbandDecoder(nb::bytes data)
-        : data_(std::move(data)), coder_(static_cast<const uint8_t*>(data_.data()), data_.size()) {}
-    Walk<subbands::Decoder> walk;
-    void step(int step, const std::optional<Logits>& logits) { walk.step(coder_, step, logits, 0); }
-    bool plausible() const { return coder_.plausible(); }
+    explicit PyDecoder(bool trained) : decoder_(trained) {}
+    void feed(nb::bytes data) {
+        data_ = std::move(data);
+        decoder_.feed(static_cast<const uint8_t*>(data_.data()), data_.size());
+    }
+    bool begin(Plane levels, int orientation, int level, int layer, std::optional<Source> parent,
+               std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
+               std::optional<Source> near_b) {
+        around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, parent, sibling_a,
+                                                 sibling_b, near_a, near_b);
+        nb::gil_scoped_release unlocked;
+        return decoder_.begin(around_->band);
+    }
+    void features(int step, Features out) const {
+        int16_t* data = begun(around_).checked(step, out);
+        nb::gil_scoped_release unlocked;
+        decoder_.features(step, data);
+    }
+    void step(int step, const std::optional<Logits>& logits) {
+        const int16_t* data = begun(around_).checked(step, logits);
+        nb::gil_scoped_release unlocked;
+        decoder_.step(step, data);
+    }
+    bool plausible() const { return decoder_.plausible(); }
 
   private:
     nb::bytes data_;
-    subbands::Decoder coder_;
+    subbands::SubbandDecoder decoder_;
+    std::unique_ptr<Surroundings> around_;
 };
 
 }  // namespace
 
 void bind_subbands(nb::module_& m) {
-    nb::class_<SubbandEncoder>(m, "SubbandEncoder")
-        .def(nb::init<>())
-        .def("start",
-             [](SubbandEncoder& self, Plane levels, Source scaled, int orientation, int level, int layer,
-                std::optional<Source> parent, std::optional<Source> sibling_a, std::optional<Source> sibling_b,
-                std::optional<Source> near_a, std::optional<Source> near_b) {
-                 self.walk.start(levels, scaled, orientation, level, layer, parent, sibling_a, sibling_b, near_a, near_b);
-             },
-             nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(), nb::arg("orientation"),
-             nb::arg("level"), nb::arg("layer"), nb::arg("parent") = nb::none(), nb::arg("sibling_a") = nb::none(),
-             nb::arg("sibling_b") = nb::none(), nb::arg("near_a") = nb::none(), nb::arg("near_b") = nb::none())
-        .def("step", &SubbandEncoder::step, nb::arg("step"), nb::arg("logits") = nb::none(), nb::arg("lambda_") = 0)
-        .def("finish", &SubbandEncoder::finish)
-        .def_prop_ro("size", &SubbandEncoder::size);
-    nb::class_<SubbandDecoder>(m, "SubbandDecoder")
-        .def(nb::init<nb::bytes>())
-        .def("start",
-             [](SubbandDecoder& self, Plane levels, int orientation, int level, int layer, std::optional<Source> parent,
-                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-                std::optional<Source> near_b) {
-                 self.walk.start(levels, std::nullopt, orientation, level, layer, parent, sibling_a, sibling_b, near_a, near_b);
-             },
-             nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"), nb::arg("level"), nb::arg("layer"),
-             nb::arg("parent") = nb::none(), nb::arg("sibling_a") = nb::none(), nb::arg("sibling_b") = nb::none(),
-             nb::arg("near_a") = nb::none(), nb::arg("near_b") = nb::none())
-        .def("step", &SubbandDecoder::step, nb::arg("step"), nb::arg("logits") = nb::none())
-        .def("plausible", &SubbandDecoder::plausible);
+    m.attr("SUBBAND_FEATURES") = subbands::kFeatures;
+    m.attr("SUBBAND_HEADS") = subbands::kHeads;
+    nb::class_<PyEncoder>(m, "SubbandEncoder")
+        .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
+        .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
+             nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(),
+             nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none())
+        .def("features", &PyEncoder::features, nb::arg("step"), nb::arg("out").noconvert())
+        .def("step", &PyEncoder::step, nb::arg("step"), nb::arg("logits").none(), nb::kw_only(), nb::arg("lambda_"))
+        .def("flush", &PyEncoder::flush);
+    nb::class_<PyDecoder>(m, "SubbandDecoder")
+        .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
+        .def("feed", &PyDecoder::feed, nb::arg("data"))
+        .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
+             nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
+             nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none())
+        .def("features", &PyDecoder::features, nb::arg("step"), nb::arg("out").noconvert())
+        .def("step", &PyDecoder::step, nb::arg("step"), nb::arg("logits").none())
+        .def("plausible", &PyDecoder::plausible);
 }

@@ -35,7 +35,8 @@ using Contexts = std::array<uint32_t, kContexts>;
 // One kind of decision: tables of counters, one per context, and two sets of mixing weights.
 class Decision {
   public:
-    Decision(const Contexts& sizes, size_t first_sets, size_t second_sets);
+    // `trained`: logits of a network will be given, and are believed at first.
+    Decision(const Contexts& sizes, size_t first_sets, size_t second_sets, bool trained);
 
     // Return the probability of 16 bits that the decision is set; `logit` is in 1/256 nat.
     uint32_t predict(const Contexts& contexts, int logit, size_t first_set, size_t second_set) {

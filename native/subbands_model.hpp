@@ -9,7 +9,8 @@
 namespace subbands {
 
 constexpr int kSteps = 4;
-constexpr int kHeads = 3;  // logits of a network: not zero, negative, above one
+constexpr int kHeads = 4;  // logits of a network: not zero, negative, above one, and above each more
+constexpr int kFeatures = 26;  // channels that a network sees
 constexpr int kOrientations = 4;
 constexpr int kLevels = 8;
 constexpr int kLayers = 8;
@@ -18,6 +19,13 @@ constexpr int kMaxLevel = 1 << 24;
 // The phase of a 2 x 2 block that each step codes.
 constexpr int kPhaseY[kSteps] = {0, 1, 0, 1};
 constexpr int kPhaseX[kSteps] = {0, 1, 1, 0};
+
+constexpr int kScaleLevels = 48;  // of magnitudes on a logarithmic scale
+
+constexpr Contexts kSizes = {kSteps * kScaleLevels, kSteps * 16 * 16, 12 * 12 * 3, 16 * 8 * 6, 64 * kSteps,
+                             kOrientations * kLevels * kLayers * 12};
+constexpr Contexts kSignSizes = {81 * kSteps, 81 * kSteps, 27 * kOrientations, 9 * kOrientations, 64 * kSteps, kOrientations * kLevels};
+constexpr size_t kFirstSets = kOrientations * kLevels, kSecondSets = kSteps * 8;
 
 // A subband of height x width and its surroundings; a missing one is null.
 struct Band {
@@ -34,20 +42,33 @@ struct Band {
 
 class Model {
   public:
-    Model();
+    explicit Model(bool trained);
     void start(const Band& band);
-    // `logits`: kHeads planes of the step's phase, or null. `lambda`: squared 1/64 steps per bit.
+    // What a network sees before a step: kFeatures planes of ceil(height / 2) x ceil(width / 2), -127..127.
+    void features(int step, int16_t* out) const;
+    // `logits`: kHeads planes of ceil(height / 2) x ceil(width / 2), in 1/256 nat, or null. `lambda`: squared 1/64 steps per bit.
     template <class Coder>
     void code_step(Coder& coder, int step, const int16_t* logits, int64_t lambda);
 
+    // Code whether the band just started has any coefficient.
+    template <class Coder>
+    bool code_any(Coder& coder, bool any);
+
   private:
-    struct Site;
+    struct Site {
+        Contexts contexts, sign_contexts;
+        int logits[kHeads];
+        int tail_context;
+        size_t first_set, second_set;
+    };
     template <class Coder>
     int32_t code(Coder& coder, const Site& site, int32_t scaled, int64_t lambda);
     template <class Coder>
     uint32_t code_tail(Coder& coder, uint32_t value, int context);
     uint32_t tail_bits(uint32_t value, int context) const;
     int32_t choose(const Site& site, int32_t scaled, int64_t lambda);
+    // Take a coded level in as a neighbour of what follows.
+    void settle(size_t y, size_t x, int32_t level);
     Site site_at(int step, size_t y, size_t x, const int16_t* logits) const;
 
     static constexpr int kTailContexts = 32, kBuckets = 26;
@@ -57,9 +78,8 @@ class Model {
     std::vector<int8_t> signs_;
     std::vector<uint16_t> outer_, parents_, siblings_, nears_;
     Decision nonzero_, negative_, above_one_, above_two_;
-    std::vector<Counter> buckets_, mantissas_;
+    std::vector<Counter> buckets_, mantissas_, any_;
     uint32_t p_nonzero_ = 0, p_negative_ = 0, p_one_ = 0, p_two_ = 0;
-    friend struct Site;
 };
 
 }  // namespace subbands

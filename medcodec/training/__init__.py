@@ -1,0 +1,1 @@
+"""Training, which needs PyTorch; nothing here is used to decode."""

@@ -1,0 +1,98 @@
+#include "pixels.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace medcodec {
+namespace {
+
+constexpr int kReach = 4;  // of the mean that detail is told from: 9 x 9 pixels
+constexpr int kArea = (2 * kReach + 1) * (2 * kReach + 1);
+
+// Sums over 9 x 9 pixels; beyond the border the picture goes on with its last pixel.
+std::vector<int64_t> box_sums(Picture size, const std::vector<int32_t>& picture) {
+    const auto height = static_cast<ptrdiff_t>(size.height), width = static_cast<ptrdiff_t>(size.width);
+    std::vector<int64_t> rows(picture.size()), sums(picture.size());
+    for (ptrdiff_t y = 0; y < height; y++) {
+        const int32_t* row = &picture[static_cast<size_t>(y * width)];
+        int64_t sum = 0;
+        for (ptrdiff_t x = -kReach; x <= kReach; x++) sum += row[std::clamp<ptrdiff_t>(x, 0, width - 1)];
+        for (ptrdiff_t x = 0; x < width; x++) {
+            rows[static_cast<size_t>(y * width + x)] = sum;
+            sum += row[std::min(x + kReach + 1, width - 1)] - row[std::max<ptrdiff_t>(x - kReach, 0)];
+        }
+    }
+    std::vector<int64_t> column(size.width, 0);
+    const auto add = [&](ptrdiff_t y, int64_t sign) {
+        const int64_t* row = &rows[static_cast<size_t>(std::clamp<ptrdiff_t>(y, 0, height - 1) * width)];
+        for (size_t x = 0; x < size.width; x++) column[x] += sign * row[x];
+    };
+    for (ptrdiff_t y = -kReach; y <= kReach; y++) add(y, 1);
+    for (ptrdiff_t y = 0; y < height; y++) {
+        std::copy(column.begin(), column.end(), sums.begin() + y * width);
+        add(y + kReach + 1, 1);
+        add(y - kReach, -1);
+    }
+    return sums;
+}
+
+int16_t rounded(double value) {
+    value = std::clamp(value, -127.0, 127.0);
+    return static_cast<int16_t>(static_cast<int32_t>(value + 128.5) - 128);
+}
+
+// Where pixel (y, x) of the first of four channels goes; an odd picture's last row or column is repeated.
+template <class Value>
+void unshuffle(Picture size, int16_t* out, Value value) {
+    const size_t rows = size.half_height(), columns = size.half_width();
+    for (size_t phase = 0; phase < 4; phase++)
+        for (size_t y = 0; y < rows; y++) {
+            const size_t from_y = std::min(2 * y + phase / 2, size.height - 1);
+            int16_t* target = out + (phase * rows + y) * columns;
+            for (size_t x = 0; x < columns; x++)
+                target[x] = rounded(value(from_y * size.width + std::min(2 * x + phase % 2, size.width - 1)));
+        }
+}
+
+}  // namespace
+
+void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out) {
+    const size_t plane = 4 * size.half_height() * size.half_width();
+    std::vector<int32_t> twice(size.height * size.width);
+    for (size_t i = 0; i < twice.size(); i++) twice[i] = first[i] + second[i];
+    const std::vector<int64_t> sums = box_sums(size, twice);
+    const double scale = 32.0 / step, detail_scale = 32.0 / (double{kArea} * step);
+    const auto difference = [&](size_t i) { return (first[i] - second[i]) * scale; };
+    const auto detail = [&](size_t i) {
+        return static_cast<double>(int64_t{twice[i]} * kArea - sums[i]) * detail_scale;
+    };
+    unshuffle(size, out, difference);
+    unshuffle(size, out + plane, detail);
+    unshuffle(size, out + 2 * plane, [&](size_t i) { return difference(i) * 0.125; });
+    unshuffle(size, out + 3 * plane, [&](size_t i) { return detail(i) * 0.125; });
+}
+
+void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, int16_t* out) {
+    const size_t plane = 4 * size.half_height() * size.half_width();
+    const std::vector<int32_t> copy(picture, picture + size.height * size.width);
+    const std::vector<int64_t> sums = box_sums(size, copy);
+    const double scale = 128.0 / step, detail_scale = 128.0 / (double{kArea} * step);
+    const auto detail = [&](size_t i) {
+        return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * detail_scale;
+    };
+    unshuffle(size, out, detail);
+    unshuffle(size, out + plane, [&](size_t i) { return detail(i) * 0.125; });
+    unshuffle(size, out + 2 * plane, [&](size_t i) { return (picture[i] - prediction[i]) * scale; });
+}
+
+void add_correction(Picture size, const int32_t* base, const int16_t* correction, int32_t step, int32_t top, int32_t* out) {
+    const size_t rows = size.half_height(), columns = size.half_width();
+    for (size_t y = 0; y < size.height; y++)
+        for (size_t x = 0; x < size.width; x++) {
+            const size_t phase = y % 2 * 2 + x % 2, at = y * size.width + x;
+            const int64_t change = int64_t{correction[(phase * rows + y / 2) * columns + x / 2]} * step;
+            out[at] = static_cast<int32_t>(std::clamp<int64_t>(base[at] + ((change + (1 << 12)) >> 13), 0, top));
+        }
+}
+
+}  // namespace medcodec
