@@ -1,0 +1,1 @@
+"""The learned wavelet codec: frames predicted over time, lifted in space, coded by integer networks."""

@@ -1,0 +1,159 @@
+"""Coding the quantised coefficients of frames: the four-step context model over subbands (paper, section 2.2).
+
+Nothing here looks at pictures: all symbols of a group parse without synthesis. Two coders share the work, one
+for the finest level and one for all others, so that a smaller picture can be had without parsing the finest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from medcodec import _native
+from medcodec.codecs.wavelet.hierarchy import FrameStep
+from medcodec.codecs.wavelet.model import STEPS, WaveletModel
+from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, subbands
+from medcodec.errors import IntegrityError
+
+Key = tuple[int, int]
+Levels = dict[Key, Plane]
+FINE = 1
+PARTS = 2
+
+
+@dataclass
+class Known:
+    """The coefficients of all frames coded so far, which the next ones are expected to resemble."""
+
+    frames: dict[tuple[int, int], Levels] = field(default_factory=dict)
+    _last: dict[tuple[int, int], Levels] = field(default_factory=dict)
+
+    def add(self, sequence: int, step: FrameStep, levels: Levels) -> None:
+        """Take in a frame, of which some subbands may still be missing."""
+        self.frames[sequence, step.frame] = levels
+        self._last[sequence, step.layer] = levels
+
+    def near(self, sequence: int, step: FrameStep, key: Key) -> tuple[Plane | None, Plane | None]:
+        """Return the same subband of the last frame of the layer (or sequence), and that of the references."""
+        last = self._last.get((sequence, step.layer)) or self.frames.get((sequence - 1, step.frame))
+        planes = [self.frames[sequence, frame].get(key) for frame in step.references]
+        references = [plane for plane in planes if plane is not None]
+        mean = references[0] if references else None
+        if len(references) > 1:
+            mean = (np.abs(references[0]) + np.abs(references[1]) + 1) // 2
+        first = last.get(key) if last else None
+        return (mean if first is None else first), mean
+
+
+class _Walk:
+    """Takes coders through the subbands of frames; what they are told of a subband is the same on both sides."""
+
+    def __init__(self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None) -> None:
+        self.coders = coders
+        self.known = Known()
+        self._bands = subbands(*shape)
+        self._model = model
+
+    def bands(self, part: int) -> list[Subband]:
+        """Return the subbands of a part, coarse to fine."""
+        return [band for band in self._bands if (band.level == 0) == (part == FINE)]
+
+    def _surroundings(
+        self, sequence: int, step: FrameStep, band: Subband, levels: Levels
+    ) -> dict[str, Any]:
+        """Return what the coder is told of a subband."""
+        near_a, near_b = self.known.near(sequence, step, band.key)
+        planes = {
+            "parent": levels.get((band.orientation, band.level + 1)),
+            "sibling_a": levels.get((1, band.level)) if band.orientation in (2, 3) else None,
+            "sibling_b": levels.get((2, band.level)) if band.orientation == 3 else None,
+            "near_a": near_a,
+            "near_b": near_b,
+        }
+        turned = {name: None if plane is None else _turned(plane, band) for name, plane in planes.items()}
+        return {"orientation": band.orientation, "level": band.level, "layer": step.layer, **turned}
+
+    def _logits(self, coder: Any, band: Subband, coded: Plane, number: int) -> Any:
+        """Return the network's logits for a step of a subband, or None."""
+        if self._model is None or band.orientation == LOW:
+            return None
+        height, width = coded.shape
+        features = np.empty((_native.SUBBAND_FEATURES, (height + 1) // 2, (width + 1) // 2), np.int16)
+        coder.features(number, features)
+        return self._model.context(band.orientation, number).run(features)
+
+
+def _turned(plane: Plane, band: Subband) -> Plane:
+    """Transpose planes of subbands that are high across rows: networks know only the other kind."""
+    return np.ascontiguousarray(plane.T if band.orientation == ROWS else plane)
+
+
+class CoefficientEncoder(_Walk):
+    """Codes frames of one shape; levels are chosen by what they cost."""
+
+    def __init__(self, shape: tuple[int, int], model: WaveletModel | None) -> None:
+        coders = [_native.SubbandEncoder(trained=model is not None) for _ in range(PARTS)]
+        super().__init__(coders, shape, model)
+
+    def code(self, sequence: int, step: FrameStep, scaled: Mapping[Key, Plane], rate_weight: int) -> Levels:
+        """Code a frame and return its levels.
+
+        Parameters
+        ----------
+        scaled
+            Coefficients in 1/64 of their step, by subband.
+        rate_weight
+            What a bit weighs, in squared 1/64 steps; 0 rounds to the nearest level.
+        """
+        levels: Levels = {}
+        for part, coder in enumerate(self.coders):
+            for band in self.bands(part):
+                source = _turned(scaled[band.key], band)
+                coded = np.empty_like(source)
+                if coder.begin(coded, source, **self._surroundings(sequence, step, band, levels)):
+                    weight = 0 if band.orientation == LOW else rate_weight
+                    for number in range(STEPS):
+                        coder.step(number, self._logits(coder, band, coded, number), lambda_=weight)
+                levels[band.key] = _turned(coded, band)
+        self.known.add(sequence, step, levels)
+        return levels
+
+    def flush(self) -> list[bytes]:
+        """Return the segments of all parts since the last call."""
+        return [coder.flush() for coder in self.coders]
+
+
+class CoefficientDecoder(_Walk):
+    """Decodes frames of one shape; ``parts`` leaves out the finest level where it is 1."""
+
+    def __init__(self, shape: tuple[int, int], model: WaveletModel | None, *, parts: int = PARTS) -> None:
+        coders = [_native.SubbandDecoder(trained=model is not None) for _ in range(parts)]
+        super().__init__(coders, shape, model)
+
+    def feed(self, segments: Sequence[bytes]) -> None:
+        """Take the next segments, one for each part."""
+        for coder, segment in zip(self.coders, segments, strict=True):
+            coder.feed(segment)
+
+    def decode(self, sequence: int, step: FrameStep) -> Levels:
+        """Return the levels of the next frame."""
+        levels: Levels = {}
+        for part, coder in enumerate(self.coders):
+            for band in self.bands(part):
+                height, width = band.shape
+                coded = np.zeros((width, height) if band.orientation == ROWS else (height, width), np.int32)
+                if coder.begin(coded, **self._surroundings(sequence, step, band, levels)):
+                    for number in range(STEPS):
+                        coder.step(number, self._logits(coder, band, coded, number))
+                levels[band.key] = _turned(coded, band)
+        self.known.add(sequence, step, levels)
+        return levels
+
+    def check(self) -> None:
+        """Raise `IntegrityError` if the segments were not read to their ends."""
+        if not all(coder.plausible() for coder in self.coders):
+            msg = "the coefficients do not end where the group does: the data is damaged"
+            raise IntegrityError(msg)

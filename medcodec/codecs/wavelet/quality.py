@@ -1,0 +1,48 @@
+"""From a continuous quality index to steps and weights of the rate (paper, sections 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEST = 20.0
+# The coarsest and the finest step, as parts of the range of values.
+_COARSEST, _FINEST = 1 / 6, 1 / 2048
+# Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
+_LAYER_SCALE = 1.09
+# What a bit weighs, in squared steps.
+_LAMBDA = 0.12
+_UNIT = 16  # steps are integers in 1/16 of a working unit
+SCALED = 64  # coefficients are compared in 1/64 of a step
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How a group is quantised.
+
+    Parameters
+    ----------
+    steps
+        Of each temporal layer, in 1/16 of a working unit for an orthonormal transform.
+    rate_weight
+        What a bit weighs, in squared 1/64 steps.
+    """
+
+    steps: tuple[int, ...]
+    rate_weight: int
+
+
+def interpolated(q: float, worst: float, best: float) -> float:
+    """Return a parameter for quality index ``q`` from 0 to 20, between two bounds on a log scale (eq. 1)."""
+    return float(worst * (best / worst) ** (q / BEST))
+
+
+def quality_of(q: float, span: int, layers: int) -> Quality:
+    """Return the quantisation for an index, of values that span ``span`` working units."""
+    step = interpolated(q, _COARSEST, _FINEST) * span * _UNIT
+    steps = tuple(max(_UNIT // 4, round(step * _LAYER_SCALE**layer)) for layer in range(layers))
+    return Quality(steps, round(_LAMBDA * SCALED**2))
+
+
+def subband_step(step: int, norm: float) -> int:
+    """Return the step of a subband whose units have length ``norm`` in the picture, in 1/16."""
+    return max(1, round(step / norm))
