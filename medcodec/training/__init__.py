@@ -1,0 +1,1 @@
+"""Training of the codecs that have weights: schedules, losses, data and checkpoints."""
