@@ -23,8 +23,8 @@ class Stage:
     max_distance
         Greatest distance of neighbouring frames of a sample; the distance of each is chosen at random.
     loss
-        "prediction": lambda times the error of the motion-compensated prediction; "prediction+motion": that and
-        the bits of motion; "full": all bits, and lambda times the error of the reconstruction (equation 3).
+        "prediction": lambda times the error of the motion-compensated prediction; "prediction+motion": that
+        and the bits of motion; "full": all bits, and lambda times the error of the reconstruction (eq. 3).
     learning_rate
         Of AdamW.
     epochs

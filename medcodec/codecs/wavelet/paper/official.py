@@ -93,7 +93,7 @@ def official_names(model: PaperWavelet) -> dict[str, str]:
     return {name: _official_name(name) for name in model.state_dict()}
 
 
-def load_official(path: str | Path) -> PaperWavelet:
+def load_official(path: str | Path, *, lossless: bool = False) -> PaperWavelet:
     """Load a checkpoint of the published training code.
 
     Parameters
@@ -101,6 +101,8 @@ def load_official(path: str | Path) -> PaperWavelet:
     path
         A file of torch (``.pth.tar``): the state itself, or a dictionary with it under ``state_dict`` or
         ``net``. It is read as data only; nothing in it is run.
+    lossless
+        Whether the checkpoint is of the reversible form; the file does not say.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def load_official(path: str | Path) -> PaperWavelet:
         raise FormatError(msg)
     # Without memory, so that names and shapes are checked before any is taken.
     with torch.device("meta"):
-        model = PaperWavelet(levels=levels)
+        model = PaperWavelet(levels=levels, lossless=lossless)
     names = official_names(model)
     wanted = {names[name]: values for name, values in model.state_dict().items()}
     if problems := list(_problems(state, wanted)):
@@ -182,7 +184,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _count_levels(state: Mapping[str, Tensor]) -> int:
-    found = (re.match(r"mv_encoder\.(\d+)\.", name) for name in state)
+    found = (re.match(r"mv_encoder\.(\d{1,6})\.", name) for name in state)
     return 1 + max((int(match[1]) for match in found if match), default=-1)
 
 
