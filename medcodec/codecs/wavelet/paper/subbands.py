@@ -13,7 +13,7 @@ from medcodec.codecs.wavelet.paper.quality import Quality, interpolate
 
 _GREATEST_LOSSY = 8192.0
 _GREATEST_LOSSLESS = 32767.0
-_POST_CHANNELS = 64
+POST_CHANNELS = 64
 
 
 class PostFilter(nn.Module):
@@ -21,10 +21,10 @@ class PostFilter(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.enter = conv(1, _POST_CHANNELS)
-        self.residuals = nn.Sequential(*(Residual(_POST_CHANNELS) for _ in range(6)))
-        self.merge = conv(_POST_CHANNELS, _POST_CHANNELS)
-        self.leave = conv(_POST_CHANNELS, 1)
+        self.enter = conv(1, POST_CHANNELS)
+        self.residuals = nn.Sequential(*(Residual(POST_CHANNELS) for _ in range(6)))
+        self.merge = conv(POST_CHANNELS, POST_CHANNELS)
+        self.leave = conv(POST_CHANNELS, 1)
 
     def forward(self, plane: Tensor) -> Tensor:
         """Return the mended plane, same shape (N, 1, H, W)."""
