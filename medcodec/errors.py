@@ -25,5 +25,9 @@ class MissingDependencyError(MedcodecError):
     """An optional package is needed; the text names the extra that brings it."""
 
 
+class ModelMissingError(MedcodecError):
+    """The weights of a model are needed and not there; the text says where to get them."""
+
+
 class OptionError(MedcodecError):
     """Options that exclude one another, or a value out of range."""
