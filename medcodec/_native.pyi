@@ -54,3 +54,28 @@ def decode_floats(
 ) -> Any: ...
 def labels_encode(levels: npt.NDArray[Any]) -> bytes: ...
 def labels_decode(data: bytes, shape: tuple[int, int, int, int]) -> npt.NDArray[Any]: ...
+def motion_warp(
+    frame: npt.NDArray[Any],
+    vectors: npt.NDArray[Any],
+    out: npt.NDArray[Any],
+    *,
+    spacing: int,
+    scale: int,
+    low: int,
+    high: int,
+    path: str = "auto",
+) -> None: ...
+def motion_encode(vectors: npt.NDArray[Any]) -> bytes: ...
+def motion_decode(data: bytes, vectors: npt.NDArray[Any]) -> str: ...
+def motion_estimate(
+    target: npt.NDArray[Any],
+    previous: npt.NDArray[Any] | None,
+    following: npt.NDArray[Any] | None,
+    *,
+    spacings: list[int],
+    penalty: int,
+    back_scale: int,
+    ahead_scale: int,
+    effort: int,
+) -> tuple[int, int, bytes, int, int]: ...
+def motion_has_path(path: str) -> bool: ...

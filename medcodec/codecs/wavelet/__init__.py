@@ -1,0 +1,1 @@
+"""The wavelet codec: motion-compensated temporal filtering over a spatial lifting."""
