@@ -77,5 +77,6 @@ def motion_estimate(
     back_scale: int,
     ahead_scale: int,
     effort: int,
+    modes: int,
 ) -> tuple[int, int, bytes, int, int]: ...
 def motion_has_path(path: str) -> bool: ...

@@ -104,16 +104,19 @@ std::string decode(const nb::bytes& data, const OutVectors& vectors) {
 
 // (mode, spacing or 0, vectors as bytes, sum of squared errors, bits)
 nb::tuple estimate(const Frame& target, std::optional<Frame> previous, std::optional<Frame> following,
-                   const std::vector<int>& spacings, int64_t penalty, int back_scale, int ahead_scale, int effort) {
+                   const std::vector<int>& spacings, int64_t penalty, int back_scale, int ahead_scale, int effort, unsigned modes) {
     check_frame(target);
     if (!previous && !following) throw std::invalid_argument("there is no frame to predict from");
     if (penalty < 0 || penalty > int64_t{1} << 40) throw std::invalid_argument("the penalty is out of range");
+    constexpr unsigned kPrevious = 2, kNext = 4;
+    if (!(modes & ((previous ? kPrevious : 0) | (following ? kNext : 0) | (previous && following ? 31 : 0))))
+        throw std::invalid_argument("no mode that is allowed goes with the frames that are given");
     if (effort < 0 || effort > 2) throw std::invalid_argument("the effort is 0, 1 or 2");
     if (std::max(std::abs(back_scale), std::abs(ahead_scale)) > medcodec::kMotionUnitScale)
         throw std::invalid_argument("a field is scaled by at most 1");
     medcodec::MotionRequest request{target.data(), previous ? previous->data() : nullptr, following ? following->data() : nullptr,
                                     static_cast<int>(target.shape(0)), static_cast<int>(target.shape(1)),
-                                    {back_scale, ahead_scale}, {}, penalty, effort};
+                                    {back_scale, ahead_scale}, {}, penalty, effort, modes};
     for (int spacing : spacings) request.spacings_log2.push_back(spacing_log2_of(spacing));
     if (previous) check_same(*previous, target.shape(0), target.shape(1));
     if (following) check_same(*following, target.shape(0), target.shape(1));
@@ -138,6 +141,6 @@ void bind_motion(nb::module_& m) {
     m.def("motion_encode", &encode, nb::arg("vectors").noconvert());
     m.def("motion_decode", &decode, nb::arg("data"), nb::arg("vectors").noconvert());
     m.def("motion_estimate", &estimate, nb::arg("target").noconvert(), nb::arg("previous").none(), nb::arg("following").none(),
-          nb::kw_only(), nb::arg("spacings"), nb::arg("penalty"), nb::arg("back_scale"), nb::arg("ahead_scale"), nb::arg("effort"));
+          nb::kw_only(), nb::arg("spacings"), nb::arg("penalty"), nb::arg("back_scale"), nb::arg("ahead_scale"), nb::arg("effort"), nb::arg("modes"));
     m.def("motion_has_path", [](const std::string& path) { return medcodec::motion_warp_path(path.c_str()) != nullptr; });
 }

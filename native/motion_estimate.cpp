@@ -11,7 +11,7 @@
 namespace medcodec {
 namespace {
 
-constexpr int kCoarsest = 5, kSampleBits = 12, kMostLevels = 4;
+constexpr int kCoarsest = 5, kSampleBits = 12, kMostLevels = 4, kMatchRange = 4;
 
 using Pyramid = std::vector<PaddedFrame>;
 
@@ -67,7 +67,9 @@ class FieldSearch {
         const int height = target_[0].height, width = target_[0].width;
         std::vector<MotionVectors> found;
         MotionVectors vectors(kCoarsest, motion_nodes(height, kCoarsest), motion_nodes(width, kCoarsest));
-        for (int level = static_cast<int>(target_.size()) - 1; level >= 1; level--) refine(vectors, level, 2 + effort_);
+        const int coarsest = static_cast<int>(target_.size()) - 1;
+        if (coarsest > 0) match(vectors, coarsest);
+        for (int level = coarsest; level >= 1; level--) refine(vectors, level, 2 + effort_);
         refine(vectors, 0, 1);
         found.push_back(vectors);
         while (vectors.spacing_log2 > closest_log2) {
@@ -79,14 +81,61 @@ class FieldSearch {
         return found;
     }
 
+    // Makes a field better at full size, towards a target of its own.
+    void polish(const PaddedFrame& target, MotionVectors& vectors) const { refine(target, vectors, 0, 1); }
+
   private:
-    void refine(MotionVectors& vectors, int level, int sweeps) const {
+    // Each node's best whole displacement at a coarse level, so that the sweeps start near enough.
+    void match(MotionVectors& vectors, int level) const {
+        const int64_t lambda = lambda_ >> (2 * level);
+        for (int i = 0; i < vectors.rows; i++)
+            for (int j = 0; j < vectors.columns; j++) {
+                int16_t* vector = vectors.at(i, j);
+                std::array<int16_t, 2> best{};
+                int64_t least = INT64_MAX;
+                for (int y = -kMatchRange; y <= kMatchRange; y++)
+                    for (int x = -kMatchRange; x <= kMatchRange; x++) {
+                        vector[0] = static_cast<int16_t>(y * (8 << level));
+                        vector[1] = static_cast<int16_t>(x * (8 << level));
+                        const int64_t cost = matched(level, i, j, y, x) * 65536 + lambda * vectors.local_bits(i, j);
+                        if (cost >= least) continue;
+                        least = cost;
+                        std::copy_n(vector, 2, best.data());
+                    }
+                std::copy_n(best.data(), 2, vector);
+            }
+    }
+
+    // Squared error where a node has influence, of all references displaced by (y, x) pixels of this level.
+    int64_t matched(int level, int row, int column, int y, int x) const {
+        const PaddedFrame& target = target_[level];
+        const int spacing = 1 << (kCoarsest - level);
+        const int top = std::max((row - 1) * spacing, 0), bottom = std::min((row + 1) * spacing, target.height);
+        const int left = std::max((column - 1) * spacing, 0), right = std::min((column + 1) * spacing, target.width);
+        int64_t cost = 0;
+        for (const Reference& reference : references_) {
+            const PaddedFrame& frame = (*reference.frames)[level];
+            const int dy = y * reference.scale / kMotionUnitScale, dx = x * reference.scale / kMotionUnitScale;
+            for (int i = top; i < bottom; i++) {
+                const int32_t* to = target.row(i);
+                const int32_t* from = frame.row(std::clamp(i + dy, 0, frame.height - 1)) + dx;
+                int32_t sum = 0;
+                for (int k = left; k < right; k++) sum += (to[k] - from[k]) * (to[k] - from[k]) >> 4;
+                cost += int64_t{sum} << 4;
+            }
+        }
+        return cost;
+    }
+
+    void refine(MotionVectors& vectors, int level, int sweeps) const { refine(target_[level], vectors, level, sweeps); }
+
+    void refine(const PaddedFrame& target, MotionVectors& vectors, int level, int sweeps) const {
         MotionModel model(vectors.rows, vectors.columns);
         const int64_t lambda = lambda_ >> (2 * level);
         std::vector<int64_t> errors;
         MotionVectors before = vectors;
         for (int sweep = 0; sweep <= sweeps; sweep++) {
-            measure(model, vectors, level, sweep < sweeps);
+            measure(target, model, vectors, level, sweep < sweeps);
             if (sweep > 0) take_back(model, vectors, before, errors, lambda);
             if (sweep == sweeps) break;
             before = vectors;
@@ -95,8 +144,7 @@ class FieldSearch {
         }
     }
 
-    void measure(MotionModel& model, const MotionVectors& vectors, int level, bool slopes) const {
-        const PaddedFrame& target = target_[level];
+    void measure(const PaddedFrame& target, MotionModel& model, const MotionVectors& vectors, int level, bool slopes) const {
         const MotionGrid grid{vectors.spacing_log2 - level, vectors.rows, vectors.columns, vectors.values.data()};
         std::vector<int32_t> values(static_cast<size_t>(target.height) * target.width);
         model.clear();
@@ -224,28 +272,35 @@ int shift_of(const MotionRequest& request) {
 }
 
 class Estimator {
+    using Fields = std::vector<MotionVectors>;
+
   public:
     explicit Estimator(const MotionRequest& request)
         : request_(request), shift_(shift_of(request)), target_(pyramid(request.target)), choice_(request) {}
 
     MotionFound run() {
-        using Fields = std::vector<MotionVectors>;
         const bool back = request_.previous, ahead = request_.following;
-        if (back) choice_.offer_still(MotionMode::Previous);
-        if (ahead) choice_.offer_still(MotionMode::Next);
-        if (back && ahead) choice_.offer_still(MotionMode::Skip);
+        const auto allowed = [&](MotionMode mode) {
+            return request_.allows(mode) && (back || mode == MotionMode::Next) && (ahead || mode == MotionMode::Previous);
+        };
+        for (MotionMode mode : {MotionMode::Previous, MotionMode::Next, MotionMode::Skip})
+            if (allowed(mode)) choice_.offer_still(mode);
         if (request_.spacings_log2.empty()) return choice_.best();
         const Pyramid previous = back ? pyramid(request_.previous) : Pyramid();
         const Pyramid following = ahead ? pyramid(request_.following) : Pyramid();
-        const Fields first = back ? search({{&previous, kMotionUnitScale}}) : Fields();
-        const Fields second = ahead ? search({{&following, kMotionUnitScale}}) : Fields();
-        const Fields shared = back && ahead ? search({{&previous, request_.scales[0]}, {&following, request_.scales[1]}}) : Fields();
+        const bool pair = allowed(MotionMode::Bidirectional);
+        Fields first, second, shared;
+        if (pair || allowed(MotionMode::Previous)) first = search({{&previous, kMotionUnitScale}});
+        if (pair || allowed(MotionMode::Next)) second = search({{&following, kMotionUnitScale}});
+        if (allowed(MotionMode::Symmetric))
+            shared = search({{&previous, request_.scales[0]}, {&following, request_.scales[1]}});
         for (int spacing_log2 : request_.spacings_log2) {
             const size_t at = static_cast<size_t>(kCoarsest - spacing_log2);
-            if (back) choice_.offer_single(MotionMode::Previous, first[at]);
-            if (ahead) choice_.offer_single(MotionMode::Next, second[at]);
-            if (!back || !ahead) continue;
-            choice_.offer_pair(MotionMode::Symmetric, shared[at], shared[at]);
+            if (allowed(MotionMode::Previous)) choice_.offer_single(MotionMode::Previous, first[at]);
+            if (allowed(MotionMode::Next)) choice_.offer_single(MotionMode::Next, second[at]);
+            if (allowed(MotionMode::Symmetric)) choice_.offer_pair(MotionMode::Symmetric, shared[at], shared[at]);
+            if (!pair) continue;
+            if (request_.effort > 0) make_pair(previous, following, first[at], second[at]);
             choice_.offer_pair(MotionMode::Bidirectional, first[at], second[at]);
         }
         return choice_.best();
@@ -254,8 +309,28 @@ class Estimator {
   private:
     Pyramid pyramid(const int32_t* frame) const { return pyramid_of(frame, request_.height, request_.width, shift_); }
 
-    std::vector<MotionVectors> search(std::vector<Reference> references) const {
-        const int64_t lambda = (request_.penalty >> (2 * shift_)) * static_cast<int64_t>(references.size());
+    // Makes the mean of two warped frames better, one field after the other: the mean is the target where one warped
+    // frame is twice the target less the other, and errors of that count a quarter.
+    void make_pair(const Pyramid& previous, const Pyramid& following, MotionVectors& first, MotionVectors& second) const {
+        const Pyramid* frames[2] = {&previous, &following};
+        MotionVectors* fields[2] = {&first, &second};
+        for (int which : {0, 1}) {
+            const MotionVectors& other = *fields[1 - which];
+            const MotionGrid grid{other.spacing_log2, other.rows, other.columns, other.values.data()};
+            std::vector<int32_t> values(static_cast<size_t>(request_.height) * request_.width);
+            motion_warp_path("auto")((*frames[1 - which])[0].source(), grid, kMotionUnitScale, 0, (1 << kSampleBits) - 1, values.data());
+            PaddedFrame rest(request_.height, request_.width);
+            for (int y = 0; y < request_.height; y++)
+                for (int x = 0; x < request_.width; x++)
+                    rest.row(y)[x] = 2 * target_[0].row(y)[x] - values[static_cast<size_t>(y) * request_.width + x];
+            FieldSearch(target_, {{frames[which], kMotionUnitScale}}, 4 * lambda(), request_.effort).polish(rest, *fields[which]);
+        }
+    }
+
+    int64_t lambda() const { return request_.penalty >> (2 * shift_); }
+
+    Fields search(std::vector<Reference> references) const {
+        const int64_t lambda = this->lambda() * static_cast<int64_t>(references.size());
         const int closest = *std::min_element(request_.spacings_log2.begin(), request_.spacings_log2.end());
         return FieldSearch(target_, std::move(references), lambda, request_.effort).run(closest);
     }

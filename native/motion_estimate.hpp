@@ -18,6 +18,8 @@ struct MotionRequest {
     std::vector<int> spacings_log2;
     int64_t penalty;           // squared samples per bit, times 256
     int effort;
+    unsigned modes;            // bit m: mode m is allowed
+    bool allows(MotionMode mode) const { return modes >> static_cast<int>(mode) & 1; }
 };
 
 struct MotionFound {

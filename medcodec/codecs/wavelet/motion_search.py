@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +48,11 @@ def estimate(
     spacings: Sequence[int] = (8, 16, 32),
     distances: tuple[int, int] = (1, 1),
     effort: int = 1,
+    modes: Collection[MotionMode] = tuple(MotionMode),
 ) -> Estimate:
     """Find the motion by which the references predict a frame best.
 
-    All modes that the references allow are compared, without a field and with fields at each spacing, by
+    The modes that the references allow are compared, without a field and with fields at each spacing, by
     distortion + penalty * bits.
 
     Parameters
@@ -66,6 +67,8 @@ def estimate(
         Frames from `previous` to `target` and from there to `following`.
     effort
         0, 1 or 2: more takes longer and finds more.
+    modes
+        The modes to choose from, with and without fields; one of them must go with the references.
 
     Raises
     ------
@@ -82,6 +85,7 @@ def estimate(
         back_scale=back,
         ahead_scale=ahead,
         effort=effort,
+        modes=sum(1 << mode for mode in set(modes)),
     )
     fields: tuple[MotionField, ...] = ()
     if spacing:
