@@ -33,11 +33,11 @@ struct MotionSource {
 
 // Reads `source` at (y, x) + scale / 256 * v(y, x) for all pixels; results are clipped to low..high.
 using MotionWarp = void (*)(const MotionSource& source, const MotionGrid& grid, int scale, int low, int high,
-                            int32_t* out);
+                            int32_t* out, ptrdiff_t out_stride);
 
-void motion_warp_baseline(const MotionSource&, const MotionGrid&, int, int, int, int32_t*);
+void motion_warp_baseline(const MotionSource&, const MotionGrid&, int, int, int, int32_t*, ptrdiff_t);
 #ifdef MEDCODEC_X86
-void motion_warp_avx2(const MotionSource&, const MotionGrid&, int, int, int, int32_t*);
+void motion_warp_avx2(const MotionSource&, const MotionGrid&, int, int, int, int32_t*, ptrdiff_t);
 #endif
 
 // "auto", "baseline" or "avx2"; null if this processor or build does not have it.

@@ -75,7 +75,8 @@ void warp(const Frame& frame, const Vectors& vectors, const OutFrame& out, int s
     nb::gil_scoped_release unlocked;
     check_vectors(vectors);
     check_samples(frame, low, high);
-    kernel(medcodec::PaddedFrame::of(frame.data(), height, width).source(), grid, scale, low, high, out.data());
+    kernel(medcodec::PaddedFrame::of(frame.data(), height, width).source(), grid, scale, low, high,
+           out.data(), width);
 }
 
 nb::bytes encode(const Vectors& vectors) {

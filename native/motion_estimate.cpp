@@ -11,7 +11,8 @@
 namespace medcodec {
 namespace {
 
-constexpr int kCoarsest = 5, kSampleBits = 12, kMostLevels = 4, kMatchRange = 4;
+constexpr int kCoarsest = 5, kSampleBits = 12, kMostLevels = 4, kMatchRange = 5, kMatchedLevel = 2;
+constexpr int kLargestSample = (1 << kSampleBits) - 1;
 
 using Pyramid = std::vector<PaddedFrame>;
 
@@ -60,16 +61,18 @@ MotionVectors closer(const MotionVectors& from, int height, int width) {
 class FieldSearch {
   public:
     FieldSearch(const Pyramid& target, std::vector<Reference> references, int64_t lambda, int effort)
-        : target_(target), references_(std::move(references)), lambda_(lambda), effort_(effort), warp_(motion_warp_path("auto")) {}
+        : target_(target), references_(std::move(references)), lambda_(lambda), effort_(effort), warp_(motion_warp_path("auto")) {
+        warped_.reserve(target.size());
+        for (const PaddedFrame& frame : target) warped_.emplace_back(frame.height, frame.width);
+    }
 
     // The fields at each spacing from the widest to the closest that is asked for.
     std::vector<MotionVectors> run(int closest_log2) const {
         const int height = target_[0].height, width = target_[0].width;
         std::vector<MotionVectors> found;
         MotionVectors vectors(kCoarsest, motion_nodes(height, kCoarsest), motion_nodes(width, kCoarsest));
-        const int coarsest = static_cast<int>(target_.size()) - 1;
-        if (coarsest > 0) match(vectors, coarsest);
-        for (int level = coarsest; level >= 1; level--) refine(vectors, level, 2 + effort_);
+        start(vectors);
+        for (int level = std::min(kMatchedLevel, coarsest()) - 1; level >= 1; level--) refine(vectors, level, 2 + effort_);
         refine(vectors, 0, 1);
         found.push_back(vectors);
         while (vectors.spacing_log2 > closest_log2) {
@@ -85,6 +88,28 @@ class FieldSearch {
     void polish(const PaddedFrame& target, MotionVectors& vectors) const { refine(target, vectors, 0, 1); }
 
   private:
+    int coarsest() const { return static_cast<int>(target_.size()) - 1; }
+
+    // From no motion and from matches, and what is better at each node: matches go astray where a pattern repeats.
+    void start(MotionVectors& vectors) const {
+        if (coarsest() == 0) return;
+        const int last = std::min(kMatchedLevel, coarsest());
+        MotionVectors matched = vectors;
+        match(matched, last);
+        MotionModel errors(vectors.rows, vectors.columns), matched_errors = errors;
+        for (int level = coarsest(); level >= last; level--) refine(vectors, level, 2 + effort_);
+        refine(matched, last, 2 + effort_);
+        measure(target_[last], errors, vectors, last, false);
+        measure(target_[last], matched_errors, matched, last, false);
+        const int64_t lambda = lambda_ >> (2 * last);
+        for (int i = 0; i < vectors.rows; i++)
+            for (int j = 0; j < vectors.columns; j++) {
+                const int64_t gain = errors.around(i, j) - matched_errors.around(i, j);
+                const int64_t bits = matched.local_bits(i, j) - vectors.local_bits(i, j);
+                if (gain * 65536 > lambda * std::max<int64_t>(bits, 0)) std::copy_n(matched.at(i, j), 2, vectors.at(i, j));
+            }
+    }
+
     // Each node's best whole displacement at a coarse level, so that the sweeps start near enough.
     void match(MotionVectors& vectors, int level) const {
         const int64_t lambda = lambda_ >> (2 * level);
@@ -146,12 +171,13 @@ class FieldSearch {
 
     void measure(const PaddedFrame& target, MotionModel& model, const MotionVectors& vectors, int level, bool slopes) const {
         const MotionGrid grid{vectors.spacing_log2 - level, vectors.rows, vectors.columns, vectors.values.data()};
-        std::vector<int32_t> values(static_cast<size_t>(target.height) * target.width);
+        PaddedFrame& warped = warped_[level];
         model.clear();
         for (const Reference& reference : references_) {
             const int scale = reference.scale / (1 << level);
-            warp_((*reference.frames)[level].source(), grid, scale, 0, (1 << kSampleBits) - 1, values.data());
-            model.add(target, PaddedFrame::of(values.data(), target.height, target.width), grid.spacing_log2, scale, slopes);
+            warp_((*reference.frames)[level].source(), grid, scale, 0, kLargestSample, warped.row(0), warped.stride());
+            warped.pad();
+            model.add(target, warped, grid.spacing_log2, scale, slopes);
         }
     }
 
@@ -180,6 +206,7 @@ class FieldSearch {
     int64_t lambda_;
     int effort_;
     MotionWarp warp_;
+    mutable Pyramid warped_;  // room to work in, for each level
 };
 
 // Compares ways to predict by their true errors and bits.
@@ -201,13 +228,13 @@ class Choice {
         offer_coded(mode, field, field.values, single(values.data()));
     }
 
-    void offer_pair(MotionMode mode, const MotionVectors& first, const MotionVectors& second) {
+    uint64_t offer_pair(MotionMode mode, const MotionVectors& first, const MotionVectors& second) {
         const bool shared = mode == MotionMode::Symmetric;
         const std::vector<int32_t> a = warped(request_.previous, first, shared ? request_.scales[0] : kMotionUnitScale);
         const std::vector<int32_t> b = warped(request_.following, second, shared ? request_.scales[1] : kMotionUnitScale);
         std::vector<int16_t> vectors = first.values;
         if (!shared) vectors.insert(vectors.end(), second.values.begin(), second.values.end());
-        offer_coded(mode, first, std::move(vectors), blended(a.data(), b.data()));
+        return offer_coded(mode, first, std::move(vectors), blended(a.data(), b.data()));
     }
 
     MotionFound best() { return std::move(best_); }
@@ -217,7 +244,7 @@ class Choice {
         const PaddedFrame padded = PaddedFrame::of(frame, request_.height, request_.width);
         std::vector<int32_t> values(size_);
         const MotionGrid grid{field.spacing_log2, field.rows, field.columns, field.values.data()};
-        warp_(padded.source(), grid, scale, 0, 65535, values.data());
+        warp_(padded.source(), grid, scale, 0, 65535, values.data(), request_.width);
         return values;
     }
 
@@ -239,18 +266,20 @@ class Choice {
         return error;
     }
 
-    void offer_coded(MotionMode mode, const MotionVectors& field, std::vector<int16_t> vectors, uint64_t error) {
+    uint64_t offer_coded(MotionMode mode, const MotionVectors& field, std::vector<int16_t> vectors, uint64_t error) {
         ByteBuffer bytes;
         motion_encode(vectors.data(), mode == MotionMode::Bidirectional ? 2 : 1, field.rows, field.columns, bytes);
-        offer({mode, field.spacing_log2, std::move(vectors), error, 8 * (1 + bytes.size)});
+        return offer({mode, field.spacing_log2, std::move(vectors), error, 8 * (1 + bytes.size)});
     }
 
-    void offer(MotionFound found) {
+    uint64_t offer(MotionFound found) {
         const uint64_t cost = found.distortion + (static_cast<uint64_t>(request_.penalty) * found.bits >> 8);
-        if (any_ && cost >= cost_) return;
-        any_ = true;
-        cost_ = cost;
-        best_ = std::move(found);
+        if (!any_ || cost < cost_) {
+            any_ = true;
+            cost_ = cost;
+            best_ = std::move(found);
+        }
+        return cost;
     }
 
     const MotionRequest& request_;
@@ -294,13 +323,24 @@ class Estimator {
         if (pair || allowed(MotionMode::Next)) second = search({{&following, kMotionUnitScale}});
         if (allowed(MotionMode::Symmetric))
             shared = search({{&previous, request_.scales[0]}, {&following, request_.scales[1]}});
+        uint64_t least = UINT64_MAX;
+        int best_pair = 0;
+        const auto level_of = [](int spacing_log2) { return static_cast<size_t>(kCoarsest - spacing_log2); };
         for (int spacing_log2 : request_.spacings_log2) {
-            const size_t at = static_cast<size_t>(kCoarsest - spacing_log2);
+            const size_t at = level_of(spacing_log2);
             if (allowed(MotionMode::Previous)) choice_.offer_single(MotionMode::Previous, first[at]);
             if (allowed(MotionMode::Next)) choice_.offer_single(MotionMode::Next, second[at]);
             if (allowed(MotionMode::Symmetric)) choice_.offer_pair(MotionMode::Symmetric, shared[at], shared[at]);
             if (!pair) continue;
-            if (request_.effort > 0) make_pair(previous, following, first[at], second[at]);
+            const uint64_t cost = choice_.offer_pair(MotionMode::Bidirectional, first[at], second[at]);
+            if (cost >= least) continue;
+            least = cost;
+            best_pair = spacing_log2;
+        }
+        for (int spacing_log2 : request_.spacings_log2) {
+            if (!pair || request_.effort == 0 || (request_.effort == 1 && spacing_log2 != best_pair)) continue;
+            const size_t at = level_of(spacing_log2);
+            make_pair(previous, following, first[at], second[at]);
             choice_.offer_pair(MotionMode::Bidirectional, first[at], second[at]);
         }
         return choice_.best();
@@ -317,12 +357,10 @@ class Estimator {
         for (int which : {0, 1}) {
             const MotionVectors& other = *fields[1 - which];
             const MotionGrid grid{other.spacing_log2, other.rows, other.columns, other.values.data()};
-            std::vector<int32_t> values(static_cast<size_t>(request_.height) * request_.width);
-            motion_warp_path("auto")((*frames[1 - which])[0].source(), grid, kMotionUnitScale, 0, (1 << kSampleBits) - 1, values.data());
             PaddedFrame rest(request_.height, request_.width);
+            motion_warp_path("auto")((*frames[1 - which])[0].source(), grid, kMotionUnitScale, 0, kLargestSample, rest.row(0), rest.stride());
             for (int y = 0; y < request_.height; y++)
-                for (int x = 0; x < request_.width; x++)
-                    rest.row(y)[x] = 2 * target_[0].row(y)[x] - values[static_cast<size_t>(y) * request_.width + x];
+                for (int x = 0; x < request_.width; x++) rest.row(y)[x] = 2 * target_[0].row(y)[x] - rest.row(y)[x];
             FieldSearch(target_, {{frames[which], kMotionUnitScale}}, 4 * lambda(), request_.effort).polish(rest, *fields[which]);
         }
     }

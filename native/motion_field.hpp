@@ -27,6 +27,7 @@ class PaddedFrame {
 
     int32_t* row(int y) { return values_.data() + (y + kMotionPadding) * stride_ + kMotionPadding; }
     const int32_t* row(int y) const { return values_.data() + (y + kMotionPadding) * stride_ + kMotionPadding; }
+    ptrdiff_t stride() const { return stride_; }
     MotionSource source() const { return {row(0), stride_, height, width}; }
 
     static PaddedFrame of(const int32_t* frame, int height, int width, int shift = 0) {

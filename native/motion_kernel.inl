@@ -42,13 +42,13 @@ inline int32_t clamp(int32_t v, int32_t low, int32_t high) { return v < low ? lo
 struct Ramp {
     int32_t value, step;
     int32_t magnitude, half, shift;
-    bool negative;
+    int32_t sign;  // -1 to negate
 
     Ramp(const MotionGrid& grid, int component, int top, int bottom, int fraction, int left, int right, int scale)
         : magnitude(2 * (scale < 0 ? -scale : scale)),
           half(1 << (2 * grid.spacing_log2 + 7)),
           shift(2 * grid.spacing_log2 + 8),
-          negative(scale < 0) {
+          sign(scale < 0 ? -1 : 0) {
         const int spacing = 1 << grid.spacing_log2;
         const auto at = [&](int column) {
             return grid.vectors[2 * (static_cast<size_t>(top) * grid.columns + column) + component] * (spacing - fraction) +
@@ -58,9 +58,9 @@ struct Ramp {
         value = at(left) * spacing;
     }
     // In 1/16 pixel.
-    int32_t displacement() const {
-        const int32_t v = (value * magnitude + half) >> shift;
-        return negative ? -v : v;
+    int32_t displacement(int pixel) const {
+        const int32_t v = ((value + pixel * step) * magnitude + half) >> shift;
+        return (v ^ sign) - sign;
     }
 };
 
@@ -69,16 +69,20 @@ class RowWarp {
     RowWarp(const MotionSource& source, int y, int low, int high, int32_t* out)
         : source_(source), y_(y), low_(low), high_(high), out_(out) {}
 
-    void segment(Ramp y, Ramp x, int begin, int end) const {
-        if (y.step == 0 && x.step == 0 && copy(y.displacement(), x.displacement(), begin, end)) return;
-        for (int column = begin; column < end; column++) {
-            const int32_t py = clamp(16 * y_ + y.displacement(), -16 * kMotionReach, 16 * (source_.height - 1 + kMotionReach));
-            const int32_t px = clamp(16 * column + x.displacement(), -16 * kMotionReach, 16 * (source_.width - 1 + kMotionReach));
-            const int32_t* centre = source_.origin + (py >> 4) * source_.stride + (px >> 4);
-            const int32_t v = (py | px) & 15 ? interpolate(centre, source_.stride, py & 15, px & 15) : *centre;
-            out_[column] = clamp(v, low_, high_);
-            y.value += y.step;
-            x.value += x.step;
+    void segment(const Ramp& y, const Ramp& x, int begin, int end) const {
+        if (y.step == 0 && x.step == 0 && copy(y.displacement(0), x.displacement(0), begin, end)) return;
+        constexpr int kLongest = 1 << medcodec::kMotionMaxSpacingLog2;
+        int32_t py[kLongest], px[kLongest];
+        const int32_t bottom = 16 * (source_.height - 1 + kMotionReach), right = 16 * (source_.width - 1 + kMotionReach);
+        const int count = end - begin;
+        for (int i = 0; i < count; i++) {
+            py[i] = clamp(16 * y_ + y.displacement(i), -16 * kMotionReach, bottom);
+            px[i] = clamp(16 * (begin + i) + x.displacement(i), -16 * kMotionReach, right);
+        }
+        for (int i = 0; i < count; i++) {
+            const int32_t* centre = source_.origin + (py[i] >> 4) * source_.stride + (px[i] >> 4);
+            const int32_t v = (py[i] | px[i]) & 15 ? interpolate(centre, source_.stride, py[i] & 15, px[i] & 15) : *centre;
+            out_[begin + i] = clamp(v, low_, high_);
         }
     }
 
@@ -97,10 +101,11 @@ class RowWarp {
     int32_t* out_;
 };
 
-void warp(const MotionSource& source, const MotionGrid& grid, int scale, int low, int high, int32_t* out) {
+void warp(const MotionSource& source, const MotionGrid& grid, int scale, int low, int high, int32_t* out,
+          ptrdiff_t out_stride) {
     const int spacing = 1 << grid.spacing_log2;
     for (int y = 0; y < source.height; y++) {
-        const RowWarp row(source, y, low, high, out + static_cast<size_t>(y) * source.width);
+        const RowWarp row(source, y, low, high, out + y * out_stride);
         const int top = y >> grid.spacing_log2, bottom = top + 1 < grid.rows ? top + 1 : top;
         const int fraction = y & (spacing - 1);
         for (int left = 0; left << grid.spacing_log2 < source.width; left++) {

@@ -193,10 +193,15 @@ def test_expansion_is_found():
 
 
 def test_far_translation_is_found():
-    before, target = smooth_picture((96, 96)), smooth_picture((96, 96), (6.0, -5.0))
+    noise = np.random.default_rng(6).normal(0, 1, (160, 160))
+    kernel = np.exp(-(np.hypot(*np.meshgrid(np.arange(-80, 80), np.arange(-80, 80))) ** 2) / 20)
+    blurred = np.fft.ifft2(np.fft.fft2(noise) * np.fft.fft2(np.fft.ifftshift(kernel))).real
+    picture = np.rint(2000 + 500 * blurred / blurred.std()).clip(0).astype(np.int32)
+    before, target = picture[20:-20, 20:-20], picture[32:-8, 5:-35]
     found = estimate(target, before, None, penalty=50)
     inner = np.s_[16:-16, 16:-16]
-    assert psnr(blend(*compensate(before, None, found.motion))[inner], target[inner]) > 50
+    predicted = blend(*compensate(before, None, found.motion))
+    assert psnr(predicted[inner], target[inner]) > 45
 
 
 def test_noise_has_no_motion():
