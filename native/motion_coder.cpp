@@ -60,7 +60,8 @@ struct Decoder {
 template <class Coder>
 class DifferenceCoder {
   public:
-    DifferenceCoder(Coder& coder, int columns) : coder_(coder), columns_(columns), above_(2 * static_cast<size_t>(columns)) {}
+    DifferenceCoder(Coder& coder, int columns)
+        : coder_(coder), columns_(columns), above_(2 * static_cast<size_t>(columns)) {}
 
     // False where a decoded magnitude is longer than any that is allowed.
     bool code(int column, int component, int& difference) {

@@ -89,7 +89,8 @@ class Descent {
     int64_t cost(const NodeModel& node, const int64_t slope[2], int row, int column, Change change) {
         const int64_t y = change.y, x = change.x;
         set(row, column, change);
-        const int64_t error = y * y * node.own[0] + 2 * y * x * node.own[1] + x * x * node.own[2] - 2 * (y * slope[0] + x * slope[1]);
+        const int64_t error = y * y * node.own[0] + 2 * y * x * node.own[1] + x * x * node.own[2] -
+                              2 * (y * slope[0] + x * slope[1]);
         return error + lambda_ * vectors_.local_bits(row, column);
     }
 

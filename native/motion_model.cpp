@@ -78,7 +78,8 @@ void MotionModel::add(const PaddedFrame& target, const PaddedFrame& warped, int 
                 // From moments to products of the weights of the nodes: s - f on the left, f on the right.
                 int64_t along[3][3], errors[2][2];
                 for (int k = 0; k < 3; k++) {
-                    along[0][k] = row.products[0][k] * spacing * spacing - row.products[1][k] * 2 * spacing + row.products[2][k];
+                    along[0][k] = row.products[0][k] * spacing * spacing - row.products[1][k] * 2 * spacing +
+                                  row.products[2][k];
                     along[1][k] = row.products[1][k] * spacing - row.products[2][k];
                     along[2][k] = row.products[2][k];
                 }

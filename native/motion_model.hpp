@@ -33,7 +33,6 @@ struct MotionModel {
 
   private:
     struct Sums;
-    void add_row(Sums& sums, const int32_t* const rows[4], int begin, int end) const;
     void merge(const Sums& sums, int row, int column, int spacing_log2, int scale);
 };
 

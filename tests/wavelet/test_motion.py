@@ -213,6 +213,16 @@ def test_noise_has_no_motion():
     assert found.bits == 8
 
 
+def test_modes_can_be_restricted():
+    before, target, after = (smooth_picture((60, 60), zoom=z) for z in (0.97, 1, 1.03))
+    for mode in MotionMode:
+        assert estimate(target, before, after, penalty=1, modes=[mode]).motion.mode is mode
+    with pytest.raises(ValueError, match="no mode"):
+        estimate(target, before, None, penalty=1, modes=[MotionMode.SYMMETRIC])
+    with pytest.raises(ValueError, match="no mode"):
+        estimate(target, before, after, penalty=1, modes=[MotionMode.SYMMETRIC], spacings=())
+
+
 def test_higher_penalties_spend_less():
     still = [smooth_picture((90, 90), zoom=z) for z in (0.97, 1.0, 1.03)]
     found = [estimate(still[1], still[0], still[2], penalty=p) for p in (1, 300, 1e5, 1e9)]

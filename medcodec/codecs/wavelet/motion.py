@@ -4,10 +4,19 @@ Frames are int32 of shape (height, width) with samples of 0 to 65535. All arithm
 code: every machine predicts the same samples.
 
 A field has vectors (y, x) in 1/8 pixel at nodes every `spacing` pixels, from pixel (0, 0) on; the last node
-of an axis lies on the last pixel or less than `spacing` behind it. Between nodes vectors are interpolated
-bilinearly, multiplied by a scale in 1/256 and rounded to 1/16 pixel; a negative scale negates the rounded
-vector. Samples between pixels are interpolated by eight taps along each axis, rounded once, and clipped.
-Beyond its edges a frame repeats its outermost samples.
+of an axis lies on the last pixel or less than `spacing` behind it. With s the spacing, and m the sum of the
+four nodes around a pixel times their bilinear weights (products of 0 to s along each axis, which sum to
+s^2), the pixel is read ``(2 * abs(scale) * m + 128 * s^2) >> 8 >> 2 * log2(s)`` sixteenths of a pixel
+further, negated where the scale, in 1/256, is negative.
+
+Between pixels samples are interpolated by eight taps along each axis, at pixels -3 to +4 from the one at or
+before the position: the sum of the 64 products, plus 2048, is shifted right by 12 and clipped. Beyond its
+edges a frame repeats its outermost samples. The taps at 1/16 to 8/16; those beyond mirror them:
+
+    1:   0  1  -3  63   4  -2   1   0        5:  -1  4  -11  52  26   -8   3  -1
+    2:  -1  2  -5  62   8  -3   1   0        6:  -1  3   -9  47  31  -10   4  -1
+    3:  -1  3  -8  60  13  -4   1   0        7:  -1  4  -11  45  34  -10   4  -1
+    4:  -1  4 -10  58  17  -5   1   0        8:  -1  4  -11  40  40  -11   4  -1
 """
 
 from __future__ import annotations

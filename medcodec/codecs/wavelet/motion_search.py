@@ -60,7 +60,8 @@ def estimate(
     target, previous, following
         int32 of shape (height, width), samples of 0 to 65535; one of the references may be None.
     penalty
-        Squared sample differences that a bit must save, up to 2^32; counted in 1/256.
+        Squared sample differences that a bit must save, up to 2^32; counted in 1/256. Where residuals are
+        coded well below the prediction's mean squared error E, a bit is worth about 1.4 * E.
     spacings
         Pixels between nodes to try, of 4, 8, 16 and 32; none: only predictions without a field.
     distances
