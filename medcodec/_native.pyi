@@ -67,3 +67,29 @@ class Network:
     def run(self, planes: npt.NDArray[Any], out: npt.NDArray[Any], *, skip: bool = True) -> bool: ...
 
 def network_has_path(path: str) -> bool: ...
+def motion_warp(
+    frame: npt.NDArray[Any],
+    vectors: npt.NDArray[Any],
+    out: npt.NDArray[Any],
+    *,
+    spacing: int,
+    scale: int,
+    low: int,
+    high: int,
+    path: str = "auto",
+) -> None: ...
+def motion_encode(vectors: npt.NDArray[Any]) -> bytes: ...
+def motion_decode(data: bytes, vectors: npt.NDArray[Any]) -> str: ...
+def motion_estimate(
+    target: npt.NDArray[Any],
+    previous: npt.NDArray[Any] | None,
+    following: npt.NDArray[Any] | None,
+    *,
+    spacings: list[int],
+    penalty: int,
+    back_scale: int,
+    ahead_scale: int,
+    effort: int,
+    modes: int,
+) -> tuple[int, int, bytes, int, int]: ...
+def motion_has_path(path: str) -> bool: ...

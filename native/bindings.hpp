@@ -11,3 +11,4 @@ void bind_lifting(nanobind::module_& m);
 void bind_pixels(nanobind::module_& m);
 void bind_subbands(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
+void bind_motion(nanobind::module_& m);

@@ -11,4 +11,5 @@ NB_MODULE(_native, m) {
     bind_pixels(m);
     bind_subbands(m);
     bind_network(m);
+    bind_motion(m);
 }

@@ -1,0 +1,88 @@
+"""Motions as bytes.
+
+Byte 0 is ``mode + 8 * spacing``: mode as `MotionMode` numbers it; spacing 0 where there is no field, else 1,
+2, 3, 4 for nodes every 4, 8, 16, 32 pixels. SKIP has no field, SYMMETRIC one, BIDIRECTIONAL two, PREVIOUS and
+NEXT one or none. Without a field nothing follows.
+
+The rest is one stream of the range coder, in which a bit is coded with the probability p / 2^16 that it is
+set. Per field, row by row, node by node, y before x, the component's difference to its prediction is coded.
+The prediction is 0 at the first node, the left neighbour in the first row, the upper one in the first column,
+else the median of left, above, and above right (above left in the last column). Of the second field, v2 + v1
+is coded in place of v2.
+
+A difference takes its context c from s, the sum of the sizes of the same component's differences at the left
+and at the upper node (0 where there is none): c = 0 for s = 0, 1 to 2, 2 to 8, 3 beyond.
+
+1. Nonzero: adaptive, one of 2 x 2 x 4 by the component, whether the other component's difference at this node
+   is known to be nonzero (always no for y), and c. Zero ends the difference.
+2. Negative: p = 1/2.
+3. The size, a number of n bits: n - 1 set bits and a cleared one, adaptive, by component, c and position;
+   then the n - 1 bits below the highest from high to low, p = 1/2. n is at most 14.
+
+An adaptive bit starts at p = 32768, separately in each field, and moves by ``(t - p) / 2^rate`` (rounded
+towards 0) with t = 65408 after a set bit and 128 after a cleared one; the rate is 1, 2, 2, 3, 3, 3, 4, 4, 4,
+4, 4, 4 for its first twelve bits and 5 from then on.
+
+A decoder rejects: an empty stream; a mode or spacing that is not above, or that do not go together; bytes
+after byte 0 where there is no field; a size of more than 14 bits; a vector beyond +-2048, or v2 + v1 beyond
++-4096; a range coder's stream that is longer than what was read, or that ends more than six bytes before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medcodec import _native
+from medcodec.codecs.wavelet.motion import SPACINGS, Motion, MotionField, MotionMode, grid_shape
+from medcodec.errors import FormatError
+
+_MODES = 8
+
+
+def encode_motion(motion: Motion) -> bytes:
+    """Return the bytes of a motion: one without a field."""
+    if not motion.fields:
+        return bytes([motion.mode])
+    spacing = SPACINGS.index(motion.fields[0].spacing) + 1
+    vectors = np.stack([field.vectors for field in motion.fields])
+    return bytes([motion.mode + _MODES * spacing]) + _native.motion_encode(vectors)
+
+
+def decode_motion(data: bytes, shape: tuple[int, int]) -> Motion:
+    """Return the motion that `data` holds.
+
+    Parameters
+    ----------
+    data
+        What `encode_motion` gave.
+    shape
+        Height and width of the frame.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are not those of a motion of such a frame.
+    """
+    spacing, mode, count = _first_byte(data)
+    if not spacing:
+        return Motion(mode)
+    vectors = np.empty((count, *grid_shape(shape, spacing), 2), np.int16)
+    wrong = _native.motion_decode(data[1:], vectors)
+    if wrong:
+        msg = f"motion of a frame: {wrong}; the group is damaged"
+        raise FormatError(msg)
+    return Motion(mode, tuple(MotionField(spacing, field) for field in vectors))
+
+
+def _first_byte(data: bytes) -> tuple[int, MotionMode, int]:
+    """Return the spacing (0 without a field), the mode and the number of fields."""
+    code, number = divmod(data[0], _MODES) if data else (0, _MODES)
+    if number >= len(MotionMode) or code > len(SPACINGS):
+        msg = "motion of a frame: unknown mode or spacing; the group is damaged or newer than this program"
+        raise FormatError(msg)
+    mode = MotionMode(number)
+    if (mode is MotionMode.SKIP and code > 0) or (code == 0 and (mode > MotionMode.NEXT or len(data) > 1)):
+        msg = f"motion of a frame: the mode {mode.name} does not go with what follows; the group is damaged"
+        raise FormatError(msg)
+    count = 2 if mode is MotionMode.BIDIRECTIONAL else 1
+    return (SPACINGS[code - 1] if code else 0), mode, count
