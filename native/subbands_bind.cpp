@@ -19,6 +19,7 @@ namespace {
 
 using Plane = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Source = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Flags = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Features = nb::ndarray<int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Logits = nb::ndarray<const int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
@@ -89,6 +90,13 @@ class Surroundings {
     std::deque<Neighbour> planes_;
 };
 
+subbands::Blocks blocks_of(const std::optional<Flags>& predicted, const std::optional<Flags>& parent) {
+    if (!predicted) return {};
+    if (predicted->size() == 0 || (parent && parent->size() == 0)) throw std::invalid_argument("there are no blocks");
+    return {predicted->data(), predicted->shape(0), predicted->shape(1), parent ? parent->data() : nullptr,
+            parent ? parent->shape(0) : 0, parent ? parent->shape(1) : 0};
+}
+
 const Surroundings& begun(const std::unique_ptr<Surroundings>& around) {
     if (!around) throw std::invalid_argument("no band was begun");
     return *around;
@@ -99,11 +107,12 @@ class PyEncoder {
     explicit PyEncoder(bool trained) : encoder_(trained) {}
     bool begin(Plane levels, Source scaled, int orientation, int level, int layer, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-               std::optional<Source> near_b) {
+               std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
         around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, parent, sibling_a, sibling_b,
                                                  near_a, near_b);
+        const auto blocks = blocks_of(predicted, predicted_parent);
         nb::gil_scoped_release unlocked;
-        return encoder_.begin(around_->band);
+        return encoder_.begin(around_->band, blocks);
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);
@@ -135,11 +144,12 @@ class PyDecoder {
     }
     bool begin(Plane levels, int orientation, int level, int layer, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-               std::optional<Source> near_b) {
+               std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
         around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, parent, sibling_a,
                                                  sibling_b, near_a, near_b);
+        const auto blocks = blocks_of(predicted, predicted_parent);
         nb::gil_scoped_release unlocked;
-        return decoder_.begin(around_->band);
+        return decoder_.begin(around_->band, blocks);
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);
@@ -168,7 +178,8 @@ void bind_subbands(nb::module_& m) {
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
         .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
              nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(),
-             nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none())
+             nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
+             nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyEncoder::features, nb::arg("step"), nb::arg("out").noconvert())
         .def("step", &PyEncoder::step, nb::arg("step"), nb::arg("logits").none(), nb::kw_only(), nb::arg("lambda_"))
         .def("flush", &PyEncoder::flush);
@@ -177,7 +188,8 @@ void bind_subbands(nb::module_& m) {
         .def("feed", &PyDecoder::feed, nb::arg("data"))
         .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
              nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
-             nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none())
+             nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
+             nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyDecoder::features, nb::arg("step"), nb::arg("out").noconvert())
         .def("step", &PyDecoder::step, nb::arg("step"), nb::arg("logits").none())
         .def("plausible", &PyDecoder::plausible);

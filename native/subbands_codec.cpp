@@ -67,7 +67,25 @@ uint32_t cost_of(bool bit, uint32_t p16) { return cost(bit ? p16 : 65536 - p16);
 Model::Model(bool trained)
     : nonzero_(kSizes, kFirstSets, kSecondSets, trained), negative_(kSignSizes, kFirstSets, kSecondSets, trained),
       above_one_(kSizes, kFirstSets, kSecondSets, trained), above_two_(kSizes, kFirstSets, kSecondSets, trained),
-      buckets_(kTailContexts * kBuckets), mantissas_(kBuckets * 4), any_(kLevels * kLayers) {}
+      buckets_(kTailContexts * kBuckets), mantissas_(kBuckets * 4), any_(kLevels * kLayers),
+      predicted_(kLevels * kLayers * 27) {}
+
+template <class Coder>
+void Model::code_predicted(Coder& coder, uint8_t* blocks, size_t rows, size_t columns, const uint8_t* parent,
+                           size_t parent_rows, size_t parent_columns) {
+    const size_t base = static_cast<size_t>(band_.level * kLayers + band_.layer) * 27;
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
+            const size_t at = y * columns + x;
+            const size_t left = x ? blocks[at - 1] : 2, up = y ? blocks[at - columns] : 2;
+            const size_t above = parent ? parent[std::min(y / 2, parent_rows - 1) * parent_columns +
+                                                 std::min(x / 2, parent_columns - 1)]
+                                        : 2;
+            Counter& counter = predicted_[base + (left * 3 + up) * 3 + above];
+            blocks[at] = coder.code(blocks[at] != 0, counter.p16());
+            counter.update(blocks[at] != 0, 60);
+        }
+}
 
 template <class Coder>
 bool Model::code_any(Coder& coder, bool any) {
@@ -191,10 +209,13 @@ struct SubbandEncoder::State {
 SubbandEncoder::SubbandEncoder(bool trained) : state_(std::make_unique<State>(trained)) {}
 SubbandEncoder::~SubbandEncoder() = default;
 
-bool SubbandEncoder::begin(const Band& band) {
+bool SubbandEncoder::begin(const Band& band, const Blocks& predicted) {
     const int32_t* end = band.scaled + band.height * band.width;
     const bool any = std::any_of(band.scaled, end, [](int32_t value) { return value >= 32 || value < -32; });
     state_->model.start(band);
+    if (predicted.blocks)
+        state_->model.code_predicted(*state_->coder, predicted.blocks, predicted.rows, predicted.columns, predicted.parent,
+                                     predicted.parent_rows, predicted.parent_columns);
     state_->model.code_any(*state_->coder, any);
     if (!any) std::fill_n(band.levels, band.height * band.width, 0);
     return any;
@@ -226,8 +247,11 @@ SubbandDecoder::~SubbandDecoder() = default;
 
 void SubbandDecoder::feed(const uint8_t* data, size_t size) { state_->coder = std::make_unique<Decoder>(data, size); }
 
-bool SubbandDecoder::begin(const Band& band) {
+bool SubbandDecoder::begin(const Band& band, const Blocks& predicted) {
     state_->model.start(band);
+    if (predicted.blocks)
+        state_->model.code_predicted(*state_->coder, predicted.blocks, predicted.rows, predicted.columns, predicted.parent,
+                                     predicted.parent_rows, predicted.parent_columns);
     std::fill_n(band.levels, band.height * band.width, 0);
     return state_->model.code_any(*state_->coder, false);
 }

@@ -50,6 +50,10 @@ class Model {
     template <class Coder>
     void code_step(Coder& coder, int step, const int16_t* logits, int64_t lambda);
 
+    // Code which blocks are predicted: `rows` x `columns` of 0 or 1; `parent` has those of the coarser level.
+    template <class Coder>
+    void code_predicted(Coder& coder, uint8_t* blocks, size_t rows, size_t columns, const uint8_t* parent,
+                        size_t parent_rows, size_t parent_columns);
     // Code whether the band just started has any coefficient.
     template <class Coder>
     bool code_any(Coder& coder, bool any);
@@ -78,7 +82,7 @@ class Model {
     std::vector<int8_t> signs_;
     std::vector<uint16_t> outer_, parents_, siblings_, nears_;
     Decision nonzero_, negative_, above_one_, above_two_;
-    std::vector<Counter> buckets_, mantissas_, any_;
+    std::vector<Counter> buckets_, mantissas_, any_, predicted_;
     uint32_t p_nonzero_ = 0, p_negative_ = 0, p_one_ = 0, p_two_ = 0;
 };
 

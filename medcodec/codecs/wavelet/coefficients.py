@@ -6,20 +6,40 @@ for the finest level and one for all others, so that a smaller picture can be ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
 from medcodec.codecs.wavelet.model import STEPS, WaveletModel
-from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, subbands
+from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, block_shape, subbands
 from medcodec.errors import IntegrityError
 
 Key = tuple[int, int]
-Levels = dict[Key, Plane]
+_Item = TypeVar("_Item", np.int32, np.uint8)
+Blocks = npt.NDArray[np.uint8]
+
+
+@dataclass
+class FrameLevels:
+    """The symbols of a frame's subbands.
+
+    Parameters
+    ----------
+    levels
+        Quantised coefficients.
+    predicted
+        Which blocks of 8 x 8 of them are differences to the prediction; nothing for a frame without one.
+    """
+
+    levels: dict[Key, Plane] = field(default_factory=dict)
+    predicted: dict[Key, Blocks] = field(default_factory=dict)
+
+
 FINE = 1
 PARTS = 2
 
@@ -28,11 +48,11 @@ PARTS = 2
 class Known:
     """The coefficients of all frames coded so far, which the next ones are expected to resemble."""
 
-    frames: dict[tuple[int, int], Levels] = field(default_factory=dict)
-    _last: dict[tuple[int, int], Levels] = field(default_factory=dict)
+    frames: dict[tuple[int, int], dict[Key, Plane]] = field(default_factory=dict)
+    _last: dict[tuple[int, int], dict[Key, Plane]] = field(default_factory=dict)
 
-    def add(self, sequence: int, step: FrameStep, levels: Levels) -> None:
-        """Take in a frame, of which some subbands may still be missing."""
+    def add(self, sequence: int, step: FrameStep, levels: dict[Key, Plane]) -> None:
+        """Take in a frame."""
         self.frames[sequence, step.frame] = levels
         self._last[sequence, step.layer] = levels
 
@@ -62,16 +82,19 @@ class _Walk:
         return [band for band in self._bands if (band.level == 0) == (part == FINE)]
 
     def _surroundings(
-        self, sequence: int, step: FrameStep, band: Subband, levels: Levels
+        self, sequence: int, step: FrameStep, band: Subband, frame: FrameLevels
     ) -> dict[str, Any]:
         """Return what the coder is told of a subband."""
         near_a, near_b = self.known.near(sequence, step, band.key)
+        levels, parent = frame.levels, (band.orientation, band.level + 1)
         planes = {
-            "parent": levels.get((band.orientation, band.level + 1)),
+            "parent": levels.get(parent),
             "sibling_a": levels.get((1, band.level)) if band.orientation in (2, 3) else None,
             "sibling_b": levels.get((2, band.level)) if band.orientation == 3 else None,
             "near_a": near_a,
             "near_b": near_b,
+            "predicted": frame.predicted.get(band.key),
+            "predicted_parent": frame.predicted.get(parent),
         }
         turned = {name: None if plane is None else _turned(plane, band) for name, plane in planes.items()}
         return {"orientation": band.orientation, "level": band.level, "layer": step.layer, **turned}
@@ -86,7 +109,7 @@ class _Walk:
         return self._model.context(band.orientation, number).run(features)
 
 
-def _turned(plane: Plane, band: Subband) -> Plane:
+def _turned(plane: npt.NDArray[_Item], band: Subband) -> npt.NDArray[_Item]:
     """Transpose planes of subbands that are high across rows: networks know only the other kind."""
     return np.ascontiguousarray(plane.T if band.orientation == ROWS else plane)
 
@@ -98,28 +121,33 @@ class CoefficientEncoder(_Walk):
         coders = [_native.SubbandEncoder(trained=model is not None) for _ in range(PARTS)]
         super().__init__(coders, shape, model)
 
-    def code(self, sequence: int, step: FrameStep, scaled: Mapping[Key, Plane], rate_weight: int) -> Levels:
-        """Code a frame and return its levels.
+    def code(
+        self, sequence: int, step: FrameStep, scaled: Callable[[Subband], tuple[Plane, Blocks | None]], rate_weight: int
+    ) -> FrameLevels:
+        """Code a frame and return its symbols.
 
         Parameters
         ----------
         scaled
-            Coefficients in 1/64 of their step, by subband.
+            Gives a subband's coefficients in 1/64 of their step, and which blocks are predicted.
         rate_weight
             What a bit weighs, in squared 1/64 steps; 0 rounds to the nearest level.
         """
-        levels: Levels = {}
+        frame = FrameLevels()
         for part, coder in enumerate(self.coders):
             for band in self.bands(part):
-                source = _turned(scaled[band.key], band)
+                values, predicted = scaled(band)
+                if predicted is not None:
+                    frame.predicted[band.key] = predicted
+                source = _turned(values, band)
                 coded = np.empty_like(source)
-                if coder.begin(coded, source, **self._surroundings(sequence, step, band, levels)):
+                if coder.begin(coded, source, **self._surroundings(sequence, step, band, frame)):
                     weight = 0 if band.orientation == LOW else rate_weight
                     for number in range(STEPS):
                         coder.step(number, self._logits(coder, band, coded, number), lambda_=weight)
-                levels[band.key] = _turned(coded, band)
-        self.known.add(sequence, step, levels)
-        return levels
+                frame.levels[band.key] = _turned(coded, band)
+        self.known.add(sequence, step, frame.levels)
+        return frame
 
     def flush(self) -> list[bytes]:
         """Return the segments of all parts since the last call."""
@@ -138,19 +166,24 @@ class CoefficientDecoder(_Walk):
         for coder, segment in zip(self.coders, segments, strict=True):
             coder.feed(segment)
 
-    def decode(self, sequence: int, step: FrameStep) -> Levels:
-        """Return the levels of the next frame."""
-        levels: Levels = {}
+    def decode(self, sequence: int, step: FrameStep) -> FrameLevels:
+        """Return the symbols of the next frame."""
+        frame = FrameLevels()
         for part, coder in enumerate(self.coders):
             for band in self.bands(part):
+                if step.references:
+                    frame.predicted[band.key] = np.zeros(block_shape(band.shape), np.uint8)
                 height, width = band.shape
                 coded = np.zeros((width, height) if band.orientation == ROWS else (height, width), np.int32)
-                if coder.begin(coded, **self._surroundings(sequence, step, band, levels)):
+                around = self._surroundings(sequence, step, band, frame)
+                if coder.begin(coded, **around):
                     for number in range(STEPS):
                         coder.step(number, self._logits(coder, band, coded, number))
-                levels[band.key] = _turned(coded, band)
-        self.known.add(sequence, step, levels)
-        return levels
+                if around["predicted"] is not None:
+                    frame.predicted[band.key] = _turned(around["predicted"], band)
+                frame.levels[band.key] = _turned(coded, band)
+        self.known.add(sequence, step, frame.levels)
+        return frame
 
     def check(self) -> None:
         """Raise `IntegrityError` if the segments were not read to their ends."""

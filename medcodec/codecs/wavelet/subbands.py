@@ -88,3 +88,22 @@ def synthesis_norm(orientation: int, level: int, levels: int) -> float:
     plane[row, column] = unit
     _native.lift_inverse(plane, levels=levels, reversible=False)
     return float(np.sqrt((plane.astype(np.float64) ** 2).sum())) / unit
+
+
+BLOCK = 8  # coefficients along each side of a block that is predicted or not
+
+
+def block_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how many blocks cover a subband of ``shape``."""
+    return -(-shape[0] // BLOCK), -(-shape[1] // BLOCK)
+
+
+def by_coefficient(blocks: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return each coefficient's value of its block."""
+    return blocks.repeat(BLOCK, axis=0)[: shape[0]].repeat(BLOCK, axis=1)[:, : shape[1]]
+
+
+def block_sums(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the sums over blocks."""
+    rows = np.add.reduceat(values, np.arange(0, values.shape[0], BLOCK), axis=0, dtype=np.int64)
+    return np.add.reduceat(rows, np.arange(0, values.shape[1], BLOCK), axis=1)

@@ -1,16 +1,23 @@
-"""A residual and its coefficients: lifting and quantisation, all in integers."""
+"""Pictures and their coefficients: lifting and quantisation, all in integers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from medcodec import _native
-from medcodec.codecs.wavelet.coefficients import Key, Levels
+from medcodec.codecs.wavelet.coefficients import FrameLevels
 from medcodec.codecs.wavelet.quality import SCALED, subband_step
-from medcodec.codecs.wavelet.subbands import Plane, Subband, level_count, reduced, subbands, synthesis_norm
+from medcodec.codecs.wavelet.subbands import (
+    Plane,
+    Subband,
+    by_coefficient,
+    level_count,
+    reduced,
+    subbands,
+    synthesis_norm,
+)
 
 _UNIT = 16
 _LARGEST = (1 << 30) - 1
@@ -42,29 +49,44 @@ class Transform:
             return _UNIT
         return subband_step(step, synthesis_norm(band.orientation, band.level, self.levels))
 
-    def forward(self, residual: Plane, step: int) -> dict[Key, Plane]:
-        """Return coefficients in 1/64 of their step, by subband."""
-        plane = np.array(residual, np.int32, order="C")
+    def forward(self, picture: Plane) -> Plane:
+        """Return a picture's coefficients, in a plane as lifting leaves them."""
+        plane = np.array(picture, np.int32, order="C")
         _native.lift_forward(plane, levels=self.levels, reversible=self.reversible)
-        scaled = {}
-        for band in subbands(*self.shape):
-            unit = self.step_of(band, step)
-            values = plane[band.rows, band.columns].astype(np.int64) * (SCALED * _UNIT)
-            values = (values + unit // 2) // unit
-            scaled[band.key] = np.ascontiguousarray(np.clip(values, -_LARGEST, _LARGEST), np.int32)
-        return scaled
+        return plane
 
-    def inverse(self, levels: Mapping[Key, Plane] | Levels, step: int, *, skip: int = 0) -> Plane:
-        """Return the residual that levels stand for, in working units.
+    def scaled(self, plane: Plane, band: Subband, step: int) -> Plane:
+        """Return a subband's coefficients in 1/64 of its step."""
+        unit = self.step_of(band, step)
+        values = plane[band.rows, band.columns].astype(np.int64) * (SCALED * _UNIT)
+        return np.clip((values + unit // 2) // unit, -_LARGEST, _LARGEST).astype(np.int32)
 
-        ``skip`` finest levels of lifting are left out: the picture is smaller, with values as large.
+    def inverse(self, frame: FrameLevels, step: int, prediction: Plane | None, *, skip: int = 0) -> Plane:
+        """Return the picture that levels stand for, in working units.
+
+        Parameters
+        ----------
+        frame
+            Levels, and which blocks of them are added to the prediction.
+        step
+            As for `step_of`.
+        prediction
+            Coefficients of the prediction, as `forward` gives them; None without one.
+        skip
+            How many of the finest levels of lifting are left out: the picture is smaller, its values as large.
         """
         plane = np.zeros(self.shape, np.int32)
         for band in subbands(*self.shape):
-            if band.key in levels:
-                unit = self.step_of(band, step)
-                values = (levels[band.key].astype(np.int64) * unit + _UNIT // 2) >> 4
-                plane[band.rows, band.columns] = np.clip(values, -_LARGEST // 64, _LARGEST // 64)
+            levels = frame.levels.get(band.key)
+            if levels is None:
+                continue
+            unit = self.step_of(band, step)
+            values = (levels.astype(np.int64) * unit + _UNIT // 2) >> 4
+            np.clip(values, -_LARGEST // 64, _LARGEST // 64, out=values)
+            predicted = frame.predicted.get(band.key)
+            if prediction is not None and predicted is not None:
+                values += prediction[band.rows, band.columns] * by_coefficient(predicted, band.shape)
+            plane[band.rows, band.columns] = values
         _native.lift_inverse(plane, levels=self.levels, reversible=self.reversible, skip=min(skip, self.levels))
         height, width = (reduced(size, skip) for size in self.shape)
         return plane[:height, :width]

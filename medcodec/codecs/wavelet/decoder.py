@@ -1,0 +1,98 @@
+"""Decoding a group: first all its symbols, then its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medcodec.codecs.wavelet.coefficients import PARTS, CoefficientDecoder, FrameLevels
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
+from medcodec.codecs.wavelet.model import WaveletModel
+from medcodec.codecs.wavelet.stream import GroupHeader, parse, parse_choices
+from medcodec.codecs.wavelet.subbands import Plane
+from medcodec.codecs.wavelet.synthesis import Choices, Synthesis
+from medcodec.codecs.wavelet.transform import Transform
+from medcodec.errors import FormatError, ModelMissingError
+
+Place = tuple[int, FrameStep]  # a sequence and a frame of it
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """All that a group says, in coding order: for each frame of each sequence its choices and its levels."""
+
+    header: GroupHeader
+    frames: list[tuple[Place, Choices, FrameLevels]]
+
+
+def parse_symbols(
+    data: bytes, shape: tuple[int, int, int, int], model: WaveletModel | None, *, parts: int = PARTS
+) -> Symbols:
+    """Return a group's symbols; no picture is made.
+
+    Parameters
+    ----------
+    data
+        The group.
+    shape
+        Sequences, frames, height and width.
+    model
+        The networks that it may name.
+    parts
+        1 leaves out the finest level.
+
+    Raises
+    ------
+    FormatError, IntegrityError
+        If the data is malformed or damaged.
+    ModelMissingError
+        If networks were used, but no model is given.
+    """
+    header, layers = parse(data)
+    if header.trained and model is None:
+        msg = "the group was coded with networks, but its codec names no model"
+        raise ModelMissingError(msg)
+    steps = frame_steps(shape[1], header.gop)
+    if len(header.steps) != steps[-1].layer + 1:
+        msg = f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
+        raise FormatError(msg)
+    decoder = CoefficientDecoder(shape[2:], model if header.trained else None, parts=parts)
+    frames: list[tuple[Place, Choices, FrameLevels]] = []
+    for number, layer in enumerate(layers):
+        places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]
+        decoder.feed(layer.segments[:parts])
+        choices = parse_choices(layer.choices, len(places), shape[2:])
+        frames += [(place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)]
+        decoder.check()
+    for (_, step), choice, _ in frames:
+        _check(step, choice, header)
+    return Symbols(header, frames)
+
+
+def _check(step: FrameStep, choices: Choices, header: GroupHeader) -> None:
+    motion = choices.motion
+    if motion is not None and (
+        (motion.uses_previous and step.previous is None) or (motion.uses_next and step.following is None)
+    ):
+        msg = f"frame {step.frame} is predicted from a frame that it does not have"
+        raise FormatError(msg)
+    if (choices.fused or choices.enhanced) and not header.trained:
+        msg = f"frame {step.frame} uses a network, but its group none"
+        raise FormatError(msg)
+
+
+def synthesise(
+    symbols: Symbols, shape: tuple[int, int, int, int], top: int, model: WaveletModel | None
+) -> np.ndarray:
+    """Return the pictures, int32 of ``shape``, working units of 0 to ``top``; frames left out are zero."""
+    transform = Transform(shape[2:], symbols.header.reversible)
+    sequences = [Synthesis(shape[2:], top, symbols.header.steps, model) for _ in range(shape[0])]
+    out = np.zeros(shape, np.int32)
+    for (sequence, step), choices, levels in symbols.frames:
+        synthesis = sequences[sequence]
+        prediction = synthesis.predict(step, choices)
+        expected = transform.forward(prediction - synthesis.middle) if step.references else None
+        coded = transform.inverse(levels, symbols.header.steps[step.layer], expected)
+        out[sequence, step.frame] = synthesis.finish(step, choices, prediction, coded)
+    return out

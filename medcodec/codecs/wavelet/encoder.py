@@ -1,0 +1,204 @@
+"""Encoding a group: what is predicted from what, chosen by what it costs, in a closed loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from functools import lru_cache
+import numpy as np
+import numpy.typing as npt
+
+from medcodec.codecs.wavelet.coefficients import Blocks, CoefficientEncoder, Key
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
+from medcodec.codecs.wavelet.model import WaveletModel
+from medcodec.codecs.wavelet.motion import blend
+from medcodec.codecs.wavelet.motion_search import estimate
+from medcodec.codecs.wavelet.quality import Quality
+from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
+from medcodec.codecs.wavelet.motion_stream import encode_motion
+from medcodec.codecs.wavelet.subbands import Plane, Subband, block_sums, by_coefficient, subbands
+from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
+from medcodec.codecs.wavelet.transform import Transform
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard the encoder looks.
+
+    Parameters
+    ----------
+    motion
+        Effort of the motion search, 0 to 2; None looks for no motion.
+    spacings
+        Distances of the nodes of motion fields, in pixels.
+    """
+
+    motion: int | None = 1
+    spacings: tuple[int, ...] = (8, 16, 32)
+
+
+@dataclass(frozen=True)
+class CodedGroup:
+    """A group's bytes, and the pictures that decoders will make of it (int32, working units)."""
+
+    data: bytes
+    pictures: np.ndarray
+
+
+import os
+PEN=float(os.environ.get('PEN','8'))
+class GroupEncoder:
+    """Codes the frames of one group.
+
+    Parameters
+    ----------
+    frames
+        int32 of shape (sequences, frames, height, width), working units of 0 to ``top``.
+    quality
+        Steps and the weight of the rate; None is reversible.
+    """
+
+    def __init__(
+        self, frames: np.ndarray, top: int, gop: int, quality: Quality | None, model: WaveletModel | None, effort: Effort
+    ) -> None:
+        shape = frames.shape[2:]
+        self._frames, self._effort, self._model = frames, effort, model
+        self._steps = frame_steps(frames.shape[1], gop)
+        layers = self._steps[-1].layer + 1
+        self._quality = quality or Quality((16,) * layers, 0)
+        self._header = GroupHeader(quality is None, model is not None, gop, self._quality.steps[:layers])
+        self._transform = Transform(shape, quality is None)
+        self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
+        self._coder = CoefficientEncoder(shape, model)
+
+    def encode(self) -> CodedGroup:
+        """Return the coded group."""
+        parts = [self._header.pack()]
+        for layer in range(len(self._header.steps)):
+            choices = [self._frame(sequence, step) for sequence, step in self._places(layer)]
+            parts.append(LayerBytes(pack_choices(choices), tuple(self._coder.flush())).pack())
+        frames = range(self._frames.shape[1])
+        pictures = np.stack([np.stack([known.pictures[i] for i in frames]) for known in self._sequences])
+        return CodedGroup(b"".join(parts), pictures)
+
+    def _places(self, layer: int) -> Iterator[tuple[int, FrameStep]]:
+        for sequence in range(len(self._sequences)):
+            yield from ((sequence, step) for step in self._steps if step.layer == layer)
+
+    def _frame(self, sequence: int, step: FrameStep) -> Choices:
+        target = self._frames[sequence, step.frame]
+        synthesis = self._sequences[sequence]
+        unit = self._header.steps[step.layer]
+        wanted = self._transform.forward(target - synthesis.middle)
+        candidates = [
+            BlockChoice(self._transform, unit, wanted, choices, prediction, synthesis.middle)
+            for choices, prediction in self._candidates(synthesis, step, target)
+        ]
+        best = min(candidates, key=lambda candidate: candidate.likely_bits)
+        choices, prediction = best.choices, best.prediction
+        frame = self._coder.code(sequence, step, best.scaled, self._quality.rate_weight)
+        coded = self._transform.inverse(frame, unit, best.expected)
+        picture = synthesis.finish(step, choices, prediction, coded)
+        if self._model is None or self._header.reversible:
+            return choices
+        enhanced = synthesis.enhance(step, picture, prediction)
+        if _error(enhanced, target) >= _error(picture, target):
+            return choices
+        synthesis.pictures[step.frame] = enhanced
+        return replace(choices, enhanced=True)
+
+    def _candidates(
+        self, synthesis: Synthesis, step: FrameStep, target: Plane
+    ) -> Iterator[tuple[Choices, Plane]]:
+        if not step.references:
+            yield Choices(), synthesis.predict(step, Choices())
+            return
+        motion = self._motion(synthesis, step, target)
+        first, second = synthesis.references(step, motion)
+        mean = np.clip(blend(first, second), 0, synthesis.top)
+        yield Choices(motion), mean
+        if self._model is not None and not self._header.reversible and first is not None and second is not None:
+            yield Choices(motion, fused=True), synthesis.fuse(step, first, second, mean)
+
+    def _motion(self, synthesis: Synthesis, step: FrameStep, target: Plane) -> object:
+        known = synthesis.pictures
+        previous = None if step.previous is None else known[step.previous]
+        following = None if step.following is None else known[step.following]
+        still = target - blend(previous, following)
+        # A bit is worth what it saves: where much is left to code, a part of that; else of the quantiser's error.
+        penalty = max(PEN * _error(still, 0) / still.size, self._quality.rate_weight / 4096 * (self._header.steps[step.layer] / 16) ** 2)
+        effort = self._effort.motion
+        found = estimate(
+            target, previous, following, penalty=min(penalty, 2.0**32),
+            spacings=() if effort is None else self._effort.spacings,
+            distances=distances(step), effort=effort or 0,
+        )
+        return found.motion
+
+
+def _error(a: Plane, b: Plane | int) -> float:
+    difference = (a - b).astype(np.float64)
+    return float(np.vdot(difference, difference))
+
+
+class BlockChoice:
+    """A prediction of a frame: block by block, in the subbands, it is taken or not by what is likely to cost less.
+
+    Parameters
+    ----------
+    wanted
+        Coefficients of the frame around ``middle``.
+    """
+
+    def __init__(
+        self, transform: Transform, step: int, wanted: Plane, choices: Choices, prediction: Plane, middle: int
+    ) -> None:
+        self._transform, self._step, self._wanted = transform, step, wanted
+        self.choices, self.prediction = choices, prediction
+        self.expected = None if choices.motion is None else transform.forward(prediction - middle)
+        self._bands: dict[Key, tuple[Plane, Blocks | None]] = {}
+        self.likely_bits = 0 if choices.motion is None else 8 * len(encode_motion(choices.motion)) * _BITS_UNIT
+        for band in subbands(*transform.shape):
+            self._choose(band)
+
+    def _choose(self, band: Subband) -> None:
+        plain = self._transform.scaled(self._wanted, band, self._step)
+        if self.expected is None:
+            self._bands[band.key] = plain, None
+            return
+        difference = self._transform.scaled(self._wanted - self.expected, band, self._step)
+        costs = [block_sums(_likely_bits(values)) for values in (plain, difference)]
+        predicted = _switched(costs[0], costs[1])
+        self.likely_bits += int(np.where(predicted, costs[1], costs[0]).sum())
+        self._bands[band.key] = np.where(by_coefficient(predicted, band.shape), difference, plain), predicted
+
+    def scaled(self, band: Subband) -> tuple[Plane, Blocks | None]:
+        """Return a subband's coefficients in 1/64 of its step, and which blocks are predicted."""
+        return self._bands[band.key]
+
+
+_BITS_UNIT = 16
+# What a block must save, in bits, to differ from most of its subband: saying so costs about that.
+_SWITCH_BITS = float(os.environ.get('SW','3'))
+
+
+def _switched(plain: npt.NDArray[np.int64], difference: npt.NDArray[np.int64]) -> Blocks:
+    """Return which blocks are predicted: all or none, except those that gain enough by being otherwise."""
+    saved = plain - difference
+    mostly = int(saved.sum() >= 0)
+    other = saved < -_SWITCH_BITS * _BITS_UNIT if mostly else saved > _SWITCH_BITS * _BITS_UNIT
+    return np.where(other, 1 - mostly, mostly).astype(np.uint8)
+
+
+
+@lru_cache(maxsize=1)
+def _bits_table() -> npt.NDArray[np.int32]:
+    sizes = np.arange(1 << 14)
+    return np.round(1.2 * _BITS_UNIT * np.log2(1 + sizes / 24)).astype(np.int32)
+
+
+def _likely_bits(scaled: Plane) -> npt.NDArray[np.int32]:
+    """Return about what coefficients in 1/64 of a step cost, in 1/16 bit, to compare predictions."""
+    table = _bits_table()
+    return table[np.minimum(np.abs(scaled), len(table) - 1)]

@@ -1,0 +1,147 @@
+"""The bytes of a group.
+
+``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used); the distance of key frames as a power of
+two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a working unit. Then
+each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine coefficients, and these
+three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted, bit 1 fused, bit 2
+enhanced) and, where predicted, ``<H`` and as many bytes of motion (see `medcodec.codecs.wavelet.motion_stream`).
+A group may be cut after any layer, and then holds fewer frames.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medcodec.codecs.wavelet.hierarchy import GOPS, MAX_LAYERS
+from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
+from medcodec.codecs.wavelet.synthesis import Choices
+from medcodec.errors import FormatError
+
+_VERSION = 1
+_REVERSIBLE, _TRAINED = 1, 2
+_PREDICTED, _FUSED, _ENHANCED = 1, 2, 4
+_LARGEST_STEP = 1 << 24
+
+
+@dataclass(frozen=True)
+class GroupHeader:
+    """What a whole group is coded with.
+
+    Parameters
+    ----------
+    reversible
+        Nothing was lost.
+    trained
+        The model's networks are used.
+    gop
+        The distance of key frames, a power of two.
+    steps
+        Of the temporal layers, in 1/16 of a working unit.
+    """
+
+    reversible: bool
+    trained: bool
+    gop: int
+    steps: tuple[int, ...]
+
+    def pack(self) -> bytes:
+        """Return the bytes."""
+        flags = _REVERSIBLE * self.reversible | _TRAINED * self.trained
+        head = struct.pack("<BBBB", _VERSION, flags, self.gop.bit_length() - 1, len(self.steps))
+        return head + struct.pack(f"<{len(self.steps)}I", *self.steps)
+
+
+@dataclass(frozen=True)
+class LayerBytes:
+    """A temporal layer: its choices, and the segments of its coefficients (coarse, fine)."""
+
+    choices: bytes
+    segments: tuple[bytes, ...]
+
+    def pack(self) -> bytes:
+        """Return the bytes."""
+        parts = (self.choices, *self.segments)
+        return struct.pack("<III", *(len(part) for part in parts)) + b"".join(parts)
+
+
+def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
+    """Take a group apart.
+
+    Raises
+    ------
+    FormatError
+        If it is malformed.
+    """
+    try:
+        version, flags, log_gop, layers = struct.unpack_from("<BBBB", data)
+        if version != _VERSION or flags > _REVERSIBLE | _TRAINED or log_gop >= len(GOPS):
+            msg = "a group of the wavelet codec has an unknown version or setting: update medcodec"
+            raise FormatError(msg)
+        if not 1 <= layers <= MAX_LAYERS:
+            msg = f"a group of the wavelet codec has {layers} temporal layers, not 1 to {MAX_LAYERS}"
+            raise FormatError(msg)
+        steps = struct.unpack_from(f"<{layers}I", data, 4)
+        at = 4 + 4 * layers
+        parts = []
+        while at < len(data):
+            lengths = struct.unpack_from("<III", data, at)
+            at += 12
+            if sum(lengths) > len(data) - at:
+                msg = "a temporal layer ends beyond its group: the data is cut off or damaged"
+                raise FormatError(msg)
+            ends = [at + sum(lengths[: i + 1]) for i in range(3)]
+            pieces = [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+            parts.append(LayerBytes(pieces[0], tuple(pieces[1:])))
+            at = ends[-1]
+    except struct.error as error:
+        msg = "a group of the wavelet codec is cut off"
+        raise FormatError(msg) from error
+    if not all(1 <= step <= _LARGEST_STEP for step in steps) or not 1 <= len(parts) <= layers:
+        msg = "a group of the wavelet codec has impossible steps or layers"
+        raise FormatError(msg)
+    return GroupHeader(bool(flags & _REVERSIBLE), bool(flags & _TRAINED), 1 << log_gop, steps), parts
+
+
+def pack_choices(choices: Sequence[Choices]) -> bytes:
+    """Return the bytes of a layer's choices."""
+    parts = []
+    for choice in choices:
+        flags = (choice.motion is not None) * _PREDICTED | choice.fused * _FUSED | choice.enhanced * _ENHANCED
+        parts.append(bytes([flags]))
+        if choice.motion is not None:
+            motion = encode_motion(choice.motion)
+            parts += [struct.pack("<H", len(motion)), motion]
+    return b"".join(parts)
+
+
+def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choices]:
+    """Return the choices of ``count`` frames of ``shape``.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are malformed.
+    """
+    choices, at = [], 0
+    try:
+        for _ in range(count):
+            flags = data[at]
+            at += 1
+            motion = None
+            if flags & _PREDICTED:
+                (length,) = struct.unpack_from("<H", data, at)
+                motion = decode_motion(data[at + 2 : at + 2 + length], shape)
+                at += 2 + length
+            if flags > _PREDICTED | _FUSED | _ENHANCED:
+                msg = "a frame of the wavelet codec has unknown choices: update medcodec"
+                raise FormatError(msg)
+            choices.append(Choices(motion, bool(flags & _FUSED), bool(flags & _ENHANCED)))
+    except (struct.error, IndexError) as error:
+        msg = "the choices of a temporal layer are cut off"
+        raise FormatError(msg) from error
+    if at != len(data):
+        msg = "the choices of a temporal layer do not end where they should"
+        raise FormatError(msg)
+    return choices

@@ -1,0 +1,122 @@
+"""From symbols to pictures: prediction over time, the residual, and the networks that refine both.
+
+The encoder runs the same code, so that frames are predicted from what decoders will have (closed loop).
+Pictures are int32 of shape (height, width), working units of 0 to ``top``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from medcodec import _native
+from medcodec.codecs.wavelet.hierarchy import FrameStep
+from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
+from medcodec.codecs.wavelet.motion import Motion, blend, compensate
+from medcodec.codecs.wavelet.subbands import Plane
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the encoder decided for a frame.
+
+    Parameters
+    ----------
+    motion
+        How it is predicted from its references; None: from nothing, a picture of one value.
+    fused
+        Whether a network joins the two references, not their mean.
+    enhanced
+        Whether a network corrects the reconstruction.
+    """
+
+    motion: Motion | None = None
+    fused: bool = False
+    enhanced: bool = False
+
+
+@dataclass
+class Synthesis:
+    """Pictures of one sequence, as far as they are known.
+
+    Parameters
+    ----------
+    shape
+        Height and width.
+    top
+        Greatest working value.
+    steps
+        Of each temporal layer, see `medcodec.codecs.wavelet.quality`.
+    model
+        The networks, or None.
+    """
+
+    shape: tuple[int, int]
+    top: int
+    steps: tuple[int, ...]
+    model: WaveletModel | None
+    pictures: dict[int, Plane] = field(default_factory=dict)
+
+    @property
+    def middle(self) -> int:
+        """The value that is coded as zero."""
+        return (self.top + 1) // 2
+
+    def references(self, step: FrameStep, motion: Motion) -> tuple[Plane | None, Plane | None]:
+        """Return the references of a frame, moved to where its samples are."""
+        previous = None if step.previous is None else self.pictures[step.previous]
+        following = None if step.following is None else self.pictures[step.following]
+        return compensate(previous, following, motion, distances=distances(step))
+
+    def predict(self, step: FrameStep, choices: Choices) -> Plane:
+        """Return the prediction of a frame (the filter P of the paper, Fig. 2b)."""
+        if choices.motion is None:
+            return np.full(self.shape, self.middle, np.int32)
+        first, second = self.references(step, choices.motion)
+        mean = np.clip(blend(first, second), 0, self.top)
+        if not choices.fused or first is None or second is None:
+            return mean
+        return self.fuse(step, first, second, mean)
+
+    def fuse(self, step: FrameStep, first: Plane, second: Plane, mean: Plane) -> Plane:
+        """Return the mean of two predictions, corrected by the network."""
+        features = np.empty((_native.FUSE_FEATURES, *_half(self.shape)), np.int16)
+        unit = self.steps[step.layer]
+        _native.fuse_features(first, second, features, step=unit)
+        return self._corrected(mean, features, FUSE, unit)
+
+    def enhance(self, step: FrameStep, picture: Plane, prediction: Plane) -> Plane:
+        """Return a reconstruction, corrected by the network."""
+        features = np.empty((_native.ENHANCE_FEATURES, *_half(self.shape)), np.int16)
+        unit = self.steps[step.layer]
+        _native.enhance_features(picture, prediction, features, step=unit)
+        return self._corrected(picture, features, ENHANCE, unit)
+
+    def _corrected(self, base: Plane, features: np.ndarray, name: str, unit: int) -> Plane:
+        if self.model is None:
+            msg = f"the {name} network is used, but there is no model"
+            raise ValueError(msg)
+        out = np.empty_like(base)
+        correction = self.model.networks[name].run(features)
+        _native.add_correction(base, correction, out, step=unit, top=self.top)
+        return out
+
+    def finish(self, step: FrameStep, choices: Choices, prediction: Plane, coded: Plane) -> Plane:
+        """Make a picture of what was coded (which is around the middle of the range) and keep it as a reference."""
+        picture = np.clip(coded + self.middle, 0, self.top).astype(np.int32)
+        if choices.enhanced:
+            picture = self.enhance(step, picture, prediction)
+        self.pictures[step.frame] = picture
+        return picture
+
+
+def distances(step: FrameStep) -> tuple[int, int]:
+    """Return how far a frame's references are; 1 for one that is not there."""
+    before = 1 if step.previous is None else step.frame - step.previous
+    after = 1 if step.following is None else step.following - step.frame
+    return before, after
+
+
+def _half(shape: tuple[int, int]) -> tuple[int, int]:
+    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
