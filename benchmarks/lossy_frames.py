@@ -1,4 +1,4 @@
-"""What the lossy benchmark codes of a file: up to 32 slices of a scan, or 96 frames of a video."""
+"""What the lossy benchmark codes of a file: up to 32 slices of a scan, or a video as its data set says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROTOCOLS = (EIGHT_BITS, NATIVE)
 VIDEO_SUFFIXES = (".y4m", ".y4m.gz", ".yuv", ".yuv.gz", ".mkv")
 
 INTRA_PERIOD = 32
-SLICES, VIDEO_FRAMES = INTRA_PERIOD, 96
+SLICES = INTRA_PERIOD
 # A series over time counts as one from so many time points on; fewer are phases or echoes.
 _LEAST_TIMES = 8
 
@@ -36,13 +36,14 @@ def protocols_of(source: Source) -> tuple[str, ...]:
 
 def kind_of(source: Source) -> str:
     """Return what kind of scan or video a file holds, by the descriptions of data sets; else "other"."""
-    return _kinds().get(source.path.name, "other")
+    item = _described().get(source.path.name)
+    return item.group if item else "other"
 
 
 @lru_cache
-def _kinds() -> dict[str, str]:
+def _described() -> dict[str, Item]:
     items = [item for name in dataset_names() for item in load_dataset(name).items]
-    return {Path(item.path).name: item.group for item in items}
+    return {Path(item.path).name: item for item in items}
 
 
 def load_content(source: Source, protocol: str) -> Content:
@@ -54,19 +55,14 @@ def load_content(source: Source, protocol: str) -> Content:
         If it cannot be read.
     """
     if is_video(source):
-        item = Item(name=source.name, path=source.path.name, frames=_video_frames(source))
+        known = _described().get(source.path.name)
+        item = Item(name=source.name, path=source.path.name, frames=known.frames if known else None)
         return load_item(item, source.path.parent)
     stack = load_stack(source.path)
     if protocol == EIGHT_BITS:
         stack = to_bits(stack, 8)
     frames = np.ascontiguousarray(middle(slices_to_code(stack), SLICES))
     return Content({"scan": from_array(frames.T)}, frames.size, axis="k")
-
-
-def _video_frames(source: Source) -> int | None:
-    described = {Path(item.path).name: item for name in dataset_names() for item in load_dataset(name).items}
-    found = described.get(source.path.name)
-    return found.frames if found else VIDEO_FRAMES
 
 
 def slices_to_code(stack: AnyArray) -> AnyArray:
