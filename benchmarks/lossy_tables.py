@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.curves import OVERLAP_NOTE, delta, delta_text, rising
-from benchmarks.lossy_codecs import ANCHOR
+from benchmarks.lossy_codecs import ANCHOR, LISTED
 from benchmarks.lossy_frames import PROTOCOLS
 from benchmarks.markdown import markdown_table
 from benchmarks.rows import LossyRow
@@ -90,7 +90,10 @@ def _per_file(rows: Sequence[LossyRow], protocol: str, measure: _Measure, what: 
 
 
 def _codecs(rows: Sequence[LossyRow]) -> list[str]:
-    return [name for name in dict.fromkeys(row.codec for row in rows) if name != ANCHOR]
+    """Return the codecs that were measured, the anchor left out: those of the list first, in its order."""
+    measured = list(dict.fromkeys(row.codec for row in rows))
+    listed = [name for name in LISTED if name in measured]
+    return [name for name in dict.fromkeys([*listed, *measured]) if name != ANCHOR]
 
 
 def _deltas(
