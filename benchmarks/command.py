@@ -38,6 +38,8 @@ class Benchmark(Generic[AnyRow]):
         Tells a row whose codec did not keep its promise: the exit status is 1 then.
     add_options
         Adds the options that only this benchmark has.
+    variant
+        From ``NAME:OPTION=VALUE...`` to what tells what that lacks; None if there are no variants.
     default_codecs
         Names or patterns.
     suffixes
@@ -52,6 +54,7 @@ class Benchmark(Generic[AnyRow]):
     report: Callable[[Sequence[AnyRow]], str]
     is_broken: Callable[[AnyRow], bool]
     add_options: Callable[[argparse.ArgumentParser], None] | None = None
+    variant: Callable[[str], Callable[[], Sequence[str]]] | None = None
     default_codecs: Sequence[str] = ("*",)
     suffixes: tuple[str, ...] = SUFFIXES
 
@@ -63,7 +66,8 @@ class Benchmark(Generic[AnyRow]):
         if self.add_options:
             self.add_options(parser)
         options = parser.parse_args(arguments)
-        codecs = choose(options.codecs, self.missing)
+        variants = {name: self.variant(name) for name in options.codecs if self.variant and ":" in name}
+        codecs = choose(options.codecs, {**self.missing, **variants})
         sources = find_sources(options.volumes, self.suffixes)
         tasks = self.tasks(sources, codecs, options)
         rows = run_resumable(tasks, options.csv, self.kind, jobs=options.jobs, redo=options.redo)

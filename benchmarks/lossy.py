@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.command import Benchmark
-from benchmarks.lossy_codecs import LISTED, all_entries
+from benchmarks.lossy_codecs import LISTED, all_entries, find_entry
 from benchmarks.lossy_frames import (
     EIGHT_BITS,
     INTRA_PERIOD,
@@ -29,8 +29,6 @@ from benchmarks.rows import Key, LossyRow
 from benchmarks.volumes import SUFFIXES, Source
 from medcodec.evaluation.coding import code, fidelity
 from medcodec.evaluation.content import Content
-
-ENTRIES = all_entries()
 
 
 def describe(source: Source, protocol: str, codec: str, point: float) -> LossyRow:
@@ -51,7 +49,7 @@ def measure(source: Source, protocol: str, codec: str, point: float) -> LossyRow
     content = load_content(source, protocol)
     row = _row(source, protocol, codec, point, content)
     with TemporaryDirectory() as folder:
-        coder = ENTRIES[codec].make(point)
+        coder = find_entry(codec).make(point)
         coded = code(content, coder, Path(folder), group_frames=INTRA_PERIOD, threads=1)
     peak = "255" if protocol == EIGHT_BITS else "range"
     found = fidelity(content, coded.decoded, peak=peak)
@@ -84,7 +82,7 @@ def _tasks(
         for protocol in protocols_of(source)
         if protocol in options.protocols
         for codec in codecs
-        for point in points[protocol] or ENTRIES[codec].points(protocol)
+        for point in points[protocol] or find_entry(codec).points(protocol)
     }
 
 
@@ -102,7 +100,8 @@ main = Benchmark(
     name="lossy",
     text=__doc__,
     kind=LossyRow,
-    missing={name: entry.missing for name, entry in ENTRIES.items()},
+    missing={name: entry.missing for name, entry in all_entries().items()},
+    variant=lambda name: find_entry(name).missing,
     tasks=_tasks,
     report=lossy_report,
     is_broken=lambda row: row.note.startswith("failed"),

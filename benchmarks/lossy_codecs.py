@@ -10,6 +10,7 @@ from benchmarks.lossy_frames import EIGHT_BITS, INTRA_PERIOD
 from medcodec.codecs.base import Codec
 from medcodec.codecs.registry import codecs, make_codec
 from medcodec.codecs.standard.base import StandardCodec
+from medcodec.evaluation.specs import parse_codec
 
 ANCHOR = "x265-medium"
 QUALITY = "quality"
@@ -82,3 +83,21 @@ def all_entries() -> dict[str, Entry]:
         name: Entry(name, QUALITY, _QUALITIES, _QUALITIES) for name in codecs.names() if name not in taken
     }
     return {**LISTED, **others}
+
+
+def find_entry(name: str) -> Entry:
+    """Return a codec by its name, or a variant by ``NAME:OPTION=VALUE...``.
+
+    A variant has five of its own qualities as points, unless ``point=OPTION`` names an option that is given
+    values of.
+
+    Raises
+    ------
+    OptionError
+        If a variant is of no known codec.
+    """
+    entries = all_entries()
+    if name in entries:
+        return entries[name]
+    spec = parse_codec(name if ":point=" in name else f"{name}:point={QUALITY}")
+    return Entry(spec.name, spec.point_option, _QUALITIES, _QUALITIES, dict(spec.settings))

@@ -99,10 +99,12 @@ def test_the_command_compares_a_new_codec_with_rows_from_before(
     first = path.read_text()
     assert "htj2k" in all_entries()
     assert lossy.main([*volume, "--codecs", "htj2k", "--points", "40", "50", "60"]) == 0
+    variant = "jpegxl:effort=3:point=distance"
+    assert lossy.main([*volume, "--codecs", variant, "--points", "1", "3"]) == 0
     assert path.read_text().startswith(first)
     rows = read_rows(path, LossyRow)
-    assert [row.codec for row in rows] == [ANCHOR] * 5 + ["jpeg2000"] * 5 + ["htj2k"] * 3
-    assert [row.point for row in rows[-3:]] == [40, 50, 60]
+    assert [row.codec for row in rows] == [ANCHOR] * 5 + ["jpeg2000"] * 5 + ["htj2k"] * 3 + [variant] * 2
+    assert [row.point for row in rows[-5:]] == [40, 50, 60, 1, 3]
     assert re.search(r"x265-medium \(bpv @ dB\) +\| jpeg2000 +\| htj2k", capsys.readouterr().out)
 
 
