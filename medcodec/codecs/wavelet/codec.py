@@ -67,6 +67,10 @@ class WaveletCodec(Codec):
             if getattr(self, name) not in known:
                 msg = f"codec 'wavelet': {name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
                 raise OptionError(msg)
+        low, high = self.low, self.high
+        if (low is not None or high is not None) and not -np.inf < low <= high < np.inf:  # type: ignore[operator]
+            msg = f"codec 'wavelet': {low} to {high} is no range of values"
+            raise OptionError(msg)
         if self.size != "none" and self.model is None:
             object.__setattr__(self, "model", current_model(self.size))
 
@@ -91,7 +95,8 @@ class WaveletCodec(Codec):
         finite = voxels[np.isfinite(voxels)] if voxels.dtype.kind == "f" else voxels
         if finite.size == 0:
             return self
-        return replace(self, low=float(finite.min()), high=float(finite.max()))
+        number = float if voxels.dtype.kind == "f" else int
+        return replace(self, low=number(finite.min()), high=number(finite.max()))
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return whole frames, up to 33 of them: key frames lie up to 32 apart."""
@@ -161,6 +166,9 @@ class WaveletCodec(Codec):
         intensity = self._intensity(dtype)
         networks = self._networks()
         symbols = parse_symbols(data, shape, networks)
+        if len(symbols.frames) != shape[0] * shape[1]:
+            msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
+            raise FormatError(msg)
         return intensity.backward(synthesise(symbols, shape, intensity.top, networks), dtype)
 
     def _networks(self) -> WaveletModel | None:
