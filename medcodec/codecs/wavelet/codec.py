@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of
+from medcodec.codecs.wavelet.reduced import decode_frames
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
 Shape = tuple[int, int, int, int]
@@ -170,6 +172,16 @@ class WaveletCodec(Codec):
             msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
             raise FormatError(msg)
         return intensity.backward(synthesise(symbols, shape, intensity.top, networks), dtype)
+
+    def decode_reduced(
+        self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
+    ) -> AnyArray:
+        """Return chosen frames at a fraction of their size; see `Codec.decode_reduced`."""
+        intensity = self._intensity(dtype)
+        pictures = decode_frames(
+            data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
+        )
+        return intensity.backward(pictures, dtype)
 
     def _networks(self) -> WaveletModel | None:
         return None if self.model is None else model_of(self.model)
