@@ -62,7 +62,9 @@ def parse_symbols(
         raise ModelMissingError(msg)
     steps = frame_steps(shape[1], header.gop)
     if len(header.steps) != steps[-1].layer + 1:
-        msg = f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
+        msg = (
+            f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
+        )
         raise FormatError(msg)
     decoder = CoefficientDecoder(shape[2:], model if header.trained else None, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
@@ -70,7 +72,9 @@ def parse_symbols(
         places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]
         decoder.feed(layer.segments[:parts])
         choices = parse_choices(layer.choices, len(places), shape[2:])
-        frames += [(place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)]
+        frames += [
+            (place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)
+        ]
         decoder.check()
     for (_, step), choice, _ in frames:
         _check(step, choice, header)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
 from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,9 +15,9 @@ from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend
 from medcodec.codecs.wavelet.motion_search import estimate
+from medcodec.codecs.wavelet.motion_stream import encode_motion
 from medcodec.codecs.wavelet.quality import Quality
 from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
-from medcodec.codecs.wavelet.motion_stream import encode_motion
 from medcodec.codecs.wavelet.subbands import Plane, Subband, block_sums, by_coefficient, subbands
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
 from medcodec.codecs.wavelet.transform import Transform

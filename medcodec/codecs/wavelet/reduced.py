@@ -167,7 +167,9 @@ def _shorter(field: MotionField, skip: int, shape: tuple[int, ...]) -> MotionFie
     stride = (spacing << skip) // field.spacing
     nodes = [
         np.minimum(np.arange(count) * stride, have - 1)
-        for count, have in zip(grid_shape((shape[0], shape[1]), spacing), field.vectors.shape[:2], strict=True)
+        for count, have in zip(
+            grid_shape((shape[0], shape[1]), spacing), field.vectors.shape[:2], strict=True
+        )
     ]
     vectors = field.vectors[np.ix_(*nodes)].astype(np.int32)
     return MotionField(spacing, ((vectors + (1 << skip >> 1)) >> skip).astype(np.int16))

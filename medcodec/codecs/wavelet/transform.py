@@ -87,6 +87,8 @@ class Transform:
             if prediction is not None and predicted is not None:
                 values += prediction[band.rows, band.columns] * by_coefficient(predicted, band.shape)
             plane[band.rows, band.columns] = values
-        _native.lift_inverse(plane, levels=self.levels, reversible=self.reversible, skip=min(skip, self.levels))
+        _native.lift_inverse(
+            plane, levels=self.levels, reversible=self.reversible, skip=min(skip, self.levels)
+        )
         height, width = (reduced(size, skip) for size in self.shape)
         return plane[:height, :width]
