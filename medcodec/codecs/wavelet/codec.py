@@ -9,13 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
+from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
-from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of
+from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of, quality_within
 from medcodec.codecs.wavelet.reduced import decode_frames
+from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
 Shape = tuple[int, int, int, int]
@@ -38,6 +40,8 @@ class WaveletCodec(Codec):
     ----------
     quality
         Quality index from 0 (smallest) to 20 (best), continuous (paper, section 3.1); None is lossless.
+    max_error
+        Greatest error of any voxel, in stored units, instead of a quality; integers only.
     size
         Of the networks: "small", or "none" for a plain wavelet coder.
     effort
@@ -49,6 +53,7 @@ class WaveletCodec(Codec):
     """
 
     quality: float | None = None
+    max_error: float = 0
     size: str = "small"
     effort: str = "default"
     model: str | None = None
@@ -57,13 +62,16 @@ class WaveletCodec(Codec):
 
     name: ClassVar[str] = "wavelet"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        lossless=True, error_bound=False, max_bits=16, floats=True, needs_weights=True
+        lossless=True, error_bound=True, max_bits=16, floats=True, needs_weights=True
     )
     quality_range: ClassVar[tuple[float, float] | None] = (0.0, BEST)
 
     def __post_init__(self) -> None:
         if self.quality is not None and not 0 <= self.quality <= BEST:
             msg = f"codec 'wavelet': quality is 0 to {BEST:g}, not {self.quality:g}"
+            raise OptionError(msg)
+        if self.max_error < 0 or (self.max_error and self.quality is not None):
+            msg = "codec 'wavelet': give a quality or a max_error of 0 or more, not both"
             raise OptionError(msg)
         for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
             if getattr(self, name) not in known:
@@ -84,11 +92,15 @@ class WaveletCodec(Codec):
     @property
     def exact(self) -> bool:
         """Whether the settings are lossless."""
-        return self.quality is None
+        return self.quality is None and self._bound == 0
+
+    @property
+    def _bound(self) -> int:
+        return int(self.max_error)
 
     def with_quality(self, quality: float) -> WaveletCodec:
         """Return the codec at a quality index."""
-        return replace(self, quality=round(quality, 4))
+        return replace(self, quality=round(quality, 4), max_error=0)
 
     def prepare(self, voxels: AnyArray) -> WaveletCodec:
         """Return the codec with the range of values of a volume."""
@@ -99,6 +111,10 @@ class WaveletCodec(Codec):
             return self
         number = float if voxels.dtype.kind == "f" else int
         return replace(self, low=number(finite.min()), high=number(finite.max()))
+
+    def draft(self) -> WaveletCodec:
+        """Return the codec without networks and motion."""
+        return replace(self, size="none", model=None, effort="fast")
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return whole frames, up to 33 of them: key frames lie up to 32 apart."""
@@ -136,14 +152,20 @@ class WaveletCodec(Codec):
             return b""
         codec = self if self.low is not None else self.prepare(group.voxels)
         intensity = codec._intensity(group.voxels.dtype)
-        if self.exact and not intensity.lossless:
-            msg = "the wavelet codec is lossless only for integers that span 16 bits; "
+        if self.quality is None and not intensity.lossless:
+            msg = "the wavelet codec is lossless, or bounds errors, only for integers that span 16 bits; "
             msg += "give a quality, or use the adaptive codec"
             raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
         effort, gops = EFFORTS[self.effort]
         coded = [self._encode(frames, intensity, gop, effort) for gop in _useful(gops, frames.shape[1])]
-        return min(coded, key=lambda group: group[1])[0].data
+        best = min(coded, key=lambda group: group[1])[0]
+        if not codec._bound:
+            return best.data
+        decoded = intensity.backward(best.pictures, np.dtype(np.int64))
+        wanted = group.voxels.astype(np.int64)
+        moves = corrections(wanted, decoded, codec._bound)
+        return pack_bounded(encode_corrections(moves, decoded, codec._bound), best.data)
 
     def _encode(
         self, frames: np.ndarray, intensity: Intensity, gop: int, effort: Effort
@@ -151,7 +173,11 @@ class WaveletCodec(Codec):
         layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
         value = 1 << intensity.fraction_bits
         top = intensity.top
-        quality = None if self.quality is None else quality_of(self.quality, max(top, 1), layers, value=value)
+        quality = None
+        if self._bound:
+            quality = quality_within(self._bound, layers, value=value)
+        elif self.quality is not None:
+            quality = quality_of(self.quality, max(top, 1), layers, value=value)
         coded = GroupEncoder(frames, top, gop, quality, self._networks(), effort).encode()
         return coded, _cost(coded, frames, quality)
 
@@ -167,17 +193,27 @@ class WaveletCodec(Codec):
             return np.empty(shape, dtype)
         intensity = self._intensity(dtype)
         networks = self._networks()
+        moved, data = parse_bounded(data) if self._bound else (b"", data)
         symbols = parse_symbols(data, shape, networks)
         if len(symbols.frames) != shape[0] * shape[1]:
             msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
             raise FormatError(msg)
-        return intensity.backward(synthesise(symbols, shape, intensity.top, networks), dtype)
+        pictures = synthesise(symbols, shape, intensity.top, networks)
+        if not self._bound:
+            return intensity.backward(pictures, dtype)
+        decoded = intensity.backward(pictures, np.dtype(np.int64))
+        moves = decode_corrections(moved, decoded, self._bound)
+        return np.clip(corrected(decoded, moves, self._bound), int(self.low or 0), int(self.high or 0)).astype(dtype)
 
     def decode_reduced(
         self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
     ) -> AnyArray:
         """Return chosen frames at a fraction of their size; see `Codec.decode_reduced`."""
+        if self._bound and scale == 1:
+            # What is expected of corrections depends on all frames before.
+            return self.decode(data, shape, dtype)[:, frames]
         intensity = self._intensity(dtype)
+        data = parse_bounded(data)[1] if self._bound else data
         pictures = decode_frames(
             data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -50,7 +49,7 @@ class CodedGroup:
 
 # What a bit of motion must save, in mean squared errors of the prediction without motion: the pixels that motion
 # mends are those whose error is far above the mean.
-_MOTION_PENALTY = float(os.environ.get('PEN','20'))
+_MOTION_PENALTY = 20.0
 _LAMBDA = 0.12
 _LARGEST_PENALTY = 2.0**32
 
@@ -194,7 +193,7 @@ class BlockChoice:
 
 _BITS_UNIT = 16
 # What a block must save, in bits, to differ from most of its subband: saying so costs about that.
-_SWITCH_BITS = float(os.environ.get('SW','3'))
+_SWITCH_BITS = 3.0
 
 
 def _switched(plain: npt.NDArray[np.int64], difference: npt.NDArray[np.int64]) -> Blocks:
