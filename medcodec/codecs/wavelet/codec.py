@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of, quality_within
+from medcodec.codecs.wavelet.reduced import decode_frames
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
@@ -75,6 +77,10 @@ class WaveletCodec(Codec):
             if getattr(self, name) not in known:
                 msg = f"codec 'wavelet': {name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
                 raise OptionError(msg)
+        low, high = self.low, self.high
+        if (low is not None or high is not None) and not -np.inf < low <= high < np.inf:  # type: ignore[operator]
+            msg = f"codec 'wavelet': {low} to {high} is no range of values"
+            raise OptionError(msg)
         if self.size != "none" and self.model is None:
             object.__setattr__(self, "model", current_model(self.size))
 
@@ -103,7 +109,8 @@ class WaveletCodec(Codec):
         finite = voxels[np.isfinite(voxels)] if voxels.dtype.kind == "f" else voxels
         if finite.size == 0:
             return self
-        return replace(self, low=float(finite.min()), high=float(finite.max()))
+        number = float if voxels.dtype.kind == "f" else int
+        return replace(self, low=number(finite.min()), high=number(finite.max()))
 
     def draft(self) -> WaveletCodec:
         """Return the codec without networks and motion."""
@@ -171,7 +178,8 @@ class WaveletCodec(Codec):
             quality = quality_within(self._bound, layers, value=value)
         elif self.quality is not None:
             quality = quality_of(self.quality, max(top, 1), layers, value=value)
-        coded = GroupEncoder(frames, top, gop, quality, self._networks(), effort).encode()
+        encoder = GroupEncoder(frames, top, gop=gop, quality=quality, model=self._networks(), effort=effort)
+        coded = encoder.encode()
         return coded, _cost(coded, frames, quality)
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
@@ -188,12 +196,28 @@ class WaveletCodec(Codec):
         networks = self._networks()
         moved, data = parse_bounded(data) if self._bound else (b"", data)
         symbols = parse_symbols(data, shape, networks)
+        if len(symbols.frames) != shape[0] * shape[1]:
+            msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
+            raise FormatError(msg)
         pictures = synthesise(symbols, shape, intensity.top, networks)
         if not self._bound:
             return intensity.backward(pictures, dtype)
         decoded = intensity.backward(pictures, np.dtype(np.int64))
         moves = decode_corrections(moved, decoded, self._bound)
-        return np.clip(corrected(decoded, moves, self._bound), int(self.low or 0), int(self.high or 0)).astype(dtype)
+        voxels = corrected(decoded, moves, self._bound)
+        return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
+
+    def decode_reduced(
+        self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
+    ) -> AnyArray:
+        """Return chosen frames at a fraction of their size; see `Codec.decode_reduced`."""
+        intensity = self._intensity(dtype)
+        if self._bound:
+            _, data = parse_bounded(data)
+        pictures = decode_frames(
+            data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
+        )
+        return intensity.backward(pictures, dtype)
 
     def _networks(self) -> WaveletModel | None:
         return None if self.model is None else model_of(self.model)
@@ -209,7 +233,7 @@ def _useful(gops: tuple[int, ...], frames: int) -> tuple[int, ...]:
 
 
 def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> float:
-    """Return rate and distortion as one number: squared errors, in working units, and bits at their weight."""
+    """Return rate and distortion as one number: squared errors in working units, and weighted bits."""
     bits = 8.0 * len(coded.data)
     if quality is None:
         return bits
