@@ -63,4 +63,3 @@ def _size_at(psnr_db: float, coarse: _Trial, fine: _Trial) -> float:
         return float(coarse.size)
     share = (psnr_db - coarse.psnr_db) / (fine.psnr_db - coarse.psnr_db)
     return coarse.size + share * (fine.size - coarse.size)
-

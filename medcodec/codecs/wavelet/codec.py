@@ -53,7 +53,7 @@ class WaveletCodec(Codec):
     """
 
     quality: float | None = None
-    max_error: float = 0
+    max_error: float | None = None
     size: str = "small"
     effort: str = "default"
     model: str | None = None
@@ -70,7 +70,7 @@ class WaveletCodec(Codec):
         if self.quality is not None and not 0 <= self.quality <= BEST:
             msg = f"codec 'wavelet': quality is 0 to {BEST:g}, not {self.quality:g}"
             raise OptionError(msg)
-        if self.max_error < 0 or (self.max_error and self.quality is not None):
+        if self.max_error is not None and (self.max_error < 0 or self.quality is not None):
             msg = "codec 'wavelet': give a quality or a max_error of 0 or more, not both"
             raise OptionError(msg)
         for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
@@ -96,11 +96,11 @@ class WaveletCodec(Codec):
 
     @property
     def _bound(self) -> int:
-        return int(self.max_error)
+        return int(self.max_error or 0)
 
     def with_quality(self, quality: float) -> WaveletCodec:
         """Return the codec at a quality index."""
-        return replace(self, quality=round(quality, 4), max_error=0)
+        return replace(self, quality=round(quality, 4), max_error=None)
 
     def prepare(self, voxels: AnyArray) -> WaveletCodec:
         """Return the codec with the range of values of a volume."""
@@ -178,7 +178,8 @@ class WaveletCodec(Codec):
             quality = quality_within(self._bound, layers, value=value)
         elif self.quality is not None:
             quality = quality_of(self.quality, max(top, 1), layers, value=value)
-        coded = GroupEncoder(frames, top, gop, quality, self._networks(), effort).encode()
+        encoder = GroupEncoder(frames, top, gop=gop, quality=quality, model=self._networks(), effort=effort)
+        coded = encoder.encode()
         return coded, _cost(coded, frames, quality)
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
@@ -203,7 +204,8 @@ class WaveletCodec(Codec):
             return intensity.backward(pictures, dtype)
         decoded = intensity.backward(pictures, np.dtype(np.int64))
         moves = decode_corrections(moved, decoded, self._bound)
-        return np.clip(corrected(decoded, moves, self._bound), int(self.low or 0), int(self.high or 0)).astype(dtype)
+        voxels = corrected(decoded, moves, self._bound)
+        return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
 
     def decode_reduced(
         self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
@@ -213,7 +215,8 @@ class WaveletCodec(Codec):
             # What is expected of corrections depends on all frames before.
             return self.decode(data, shape, dtype)[:, frames]
         intensity = self._intensity(dtype)
-        data = parse_bounded(data)[1] if self._bound else data
+        if self._bound:
+            _, data = parse_bounded(data)
         pictures = decode_frames(
             data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
         )
@@ -233,7 +236,7 @@ def _useful(gops: tuple[int, ...], frames: int) -> tuple[int, ...]:
 
 
 def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> float:
-    """Return rate and distortion as one number: squared errors, in working units, and bits at their weight."""
+    """Return rate and distortion as one number: squared errors in working units, and weighted bits."""
     bits = 8.0 * len(coded.data)
     if quality is None:
         return bits

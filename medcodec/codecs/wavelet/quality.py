@@ -53,7 +53,7 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
     return Quality(steps, round(_LAMBDA * SCALED**2))
 
 
-# For a bound on errors: steps as parts of the bound's cell, which leave few voxels to correct, and lighter bits.
+# For a bound on errors: steps as parts of the bound's cell, so that few voxels are to be corrected.
 _BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 0.75, 1.05, 0.06
 
 

@@ -73,7 +73,8 @@ class Transform:
         prediction
             Coefficients of the prediction, as `forward` gives them; None without one.
         skip
-            How many of the finest levels of lifting are left out: the picture is smaller, its values as large.
+            How many of the finest levels of lifting are left out: the picture is smaller, its values as
+            large.
         """
         plane = np.zeros(self.shape, np.int32)
         for band in subbands(*self.shape):
