@@ -23,8 +23,9 @@ from medcodec.container.salvage import Salvaged
 from medcodec.container.salvage import salvage as salvage_stream
 from medcodec.container.writer import Progress
 from medcodec.convert import for_destination
-from medcodec.errors import LossyMammogramWarning
+from medcodec.errors import LossyMammogramWarning, OptionError
 from medcodec.options import choose_codecs, stored_max_error
+from medcodec.reducing import reduced_volume
 from medcodec.sources import (
     Source,
     default_destination,
@@ -246,6 +247,8 @@ def decompress(
     *,
     salvage: bool = False,
     fill: float = 0,
+    scale: int = 1,
+    every: int = 1,
     threads: int | None = None,
     overwrite: bool = False,
 ) -> Restored:
@@ -263,6 +266,9 @@ def decompress(
         Recover the healthy groups of a damaged file; what was lost is listed in the result.
     fill
         Value of lost voxels.
+    scale, every
+        Divide height and width of the frames by ``scale``, a power of two, and keep every so many-th frame:
+        only what that needs is decoded, where the codec can, and the result is a NIfTI (or NumPy) file.
     threads
         By default one per processor.
     overwrite
@@ -273,10 +279,18 @@ def decompress(
     MedcodecError
         If the file is damaged or the destination cannot be written; nothing is left of it.
     """
+    reduced = (scale, every) != (1, 1)
+    if salvage and reduced:
+        msg = "a damaged file is salvaged in its full size; leave out scale and every"
+        raise OptionError(msg)
     salvaged = salvage_file(source, fill=fill, threads=threads) if salvage else None
-    volume = load_volume(source, threads=threads) if salvaged is None else restorable(salvaged)
+    if reduced:
+        with open_medc(source, threads=threads) as file:
+            volume = reduced_volume(file, scale=scale, every=every)
+    else:
+        volume = load_volume(source, threads=threads) if salvaged is None else restorable(salvaged)
     notes = _notes_on_losses(volume) if lossy_marks(volume.source) else ()
-    paths = _write_restored(source, destination, volume, overwrite=overwrite)
+    paths = _write_restored(source, destination, volume, overwrite=overwrite, reduced=reduced)
     file_bytes = source_bytes(source)
     return Restored(paths, volume.voxels.size, volume.voxels.nbytes, file_bytes, salvaged, notes)
 
@@ -301,14 +315,15 @@ def _write_restored(
     volume: Volume,
     *,
     overwrite: bool,
+    reduced: bool,
 ) -> tuple[Path, ...]:
     if destination is None:
-        destination = default_restored(source, volume)
+        destination = default_restored(source, volume, reduced=reduced)
     if not isinstance(destination, str | os.PathLike):
         destination.write(volumes.to_bytes(volume))
         return ()
     if str(destination).endswith(("/", os.sep)) or Path(destination).is_dir():
-        destination = Path(destination) / default_restored(source, volume).name
+        destination = Path(destination) / default_restored(source, volume, reduced=reduced).name
     destination = Path(destination)
     inputs = (Path(source),) if isinstance(source, str | os.PathLike) else ()
     check_destination(destination, overwrite=True, sources=inputs)

@@ -101,8 +101,10 @@ def default_destination(source: Source) -> Path:
     return path.with_name((path.name if path.is_dir() else stem(path.name)) + SUFFIX)
 
 
-def default_restored(source: str | os.PathLike[str] | BinaryIO, volume: Volume) -> Path:
-    """Return ``scan.nii`` for ``scan.medc`` that was made from a NIfTI file."""
+def default_restored(
+    source: str | os.PathLike[str] | BinaryIO, volume: Volume, *, reduced: bool = False
+) -> Path:
+    """Return ``scan.nii`` for a ``scan.medc`` that holds NIfTI, ``scan.reduced.nii`` if it is smaller."""
     if not isinstance(source, str | os.PathLike):
         msg = "name a destination, as the input has no name"
         raise OptionError(msg)
@@ -111,6 +113,8 @@ def default_restored(source: str | os.PathLike[str] | BinaryIO, volume: Volume) 
     name = path.name.removesuffix(SUFFIX)
     if name == path.name:
         name += ".restored"
+    if reduced:
+        name += ".reduced"
     return path.with_name(name + ("" if known.is_folder(volume) else known.suffixes[0]))
 
 

@@ -33,6 +33,8 @@ class Decompress(Command):
         Recover what is whole in damaged files.
     fill
         Value of voxels that are lost.
+    scale, every
+        Make the volume smaller, by decoding only a part of it.
     bids
         The input is a BIDS dataset that was compressed with ``--bids``.
     """
@@ -45,6 +47,7 @@ class Decompress(Command):
   medcodec decompress packed/ -o restored/           all files of a folder
   medcodec decompress --bids packed/ -o dataset/     a BIDS dataset, as it was
   medcodec decompress - < scan.medc > scan.nii       in a pipe
+  medcodec decompress --scale 1/4 --every 2 big.medc a small volume, big.reduced.nii
   medcodec decompress --salvage broken.medc          recover the healthy groups of a damaged file"""
 
     inputs: list[str]
@@ -52,6 +55,8 @@ class Decompress(Command):
     force: bool = False
     salvage: bool = False
     fill: float = 0
+    scale: int = 1
+    every: int = 1
     bids: bool = False
 
     @classmethod
@@ -70,7 +75,16 @@ class Decompress(Command):
         parser.add_argument(
             "--fill", type=float, default=0, metavar="VALUE", help="value of lost voxels (default: 0)"
         )
-
+        parser.add_argument(
+            "--scale",
+            type=_scale,
+            default=1,
+            metavar="1/N",
+            help="decode pictures at 1/2, 1/4, ... of their size",
+        )
+        parser.add_argument(
+            "--every", type=int, default=1, metavar="N", help="decode every N-th frame only (default: 1)"
+        )
         parser.add_argument(
             "--bids", action="store_true", help="the input is a dataset that was compressed with --bids"
         )
@@ -101,8 +115,8 @@ class Decompress(Command):
         from medcodec.cli.bids import tell, two_folders  # noqa: PLC0415 (slow to import)
         from medcodec.integrations.bids import decompress_dataset  # noqa: PLC0415
 
-        if self.salvage:
-            msg = "--salvage takes one damaged file at a time, not a dataset"
+        if self.salvage or (self.scale, self.every) != (1, 1):
+            msg = "--salvage, --scale and --every take files, not a dataset"
             raise OptionError(msg)
         source, destination = two_folders(self.inputs, self.output)
         with self.console.progress(source) as progress:
@@ -129,6 +143,8 @@ class Decompress(Command):
                 destination,
                 salvage=self.salvage,
                 fill=self.fill,
+                scale=self.scale,
+                every=self.every,
                 threads=self.threads,
                 overwrite=self.force,
             )
@@ -155,6 +171,12 @@ class Decompress(Command):
         if len(salvaged.lost) > _SHOWN_GROUPS:
             self.console.result(f"  and {len(salvaged.lost) - _SHOWN_GROUPS} more groups")
         return DONE if salvaged.complete else PARTLY
+
+
+def _scale(text: str) -> int:
+    """Return 2 for "1/2"."""
+    one, slash, number = text.partition("/")
+    return int(number if slash and int(one) == 1 else text)
 
 
 def _files(name: str) -> list[tuple[str, Path | None]]:

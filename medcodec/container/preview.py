@@ -90,4 +90,4 @@ def _shown(values: AnyArray, *, complex_: bool) -> Picture:
     low, high = np.percentile(finite, (_DARKEST, _BRIGHTEST))
     grey = (np.nan_to_num(levels, nan=low) - low) / max(high - low, np.finfo(np.float64).tiny)
     shown = np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
-    return shown[..., 0] if shown.shape[2] == 1 else shown
+    return np.ascontiguousarray(shown[..., 0] if shown.shape[2] == 1 else shown)

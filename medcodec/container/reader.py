@@ -196,13 +196,13 @@ class MedcFile:
         return read_reduced(self, Reduction(scale, every))
 
     def reduced_affine(self, *, scale: int = 1, every: int = 1) -> npt.NDArray[np.float64]:
-        """Return the affine of what `reduced` returns, shape ``(4, 4)``: its first voxel is that of the volume."""
+        """Return the affine, shape ``(4, 4)``, of what `reduced` returns: both begin with the same voxel."""
         return Reduction(scale, every).affine(self.info.layout, self.affine)
 
     def preview(self, size: int = 128) -> npt.NDArray[np.uint8]:
         """Return the middle frame as a picture of at most ``size`` by ``size`` pixels, 0 to 255.
 
-        The codec makes it smaller where it can; for other codecs the frame is decoded and pixels are left out.
+        The codec makes it smaller where it can; else the frame is decoded and pixels are left out.
 
         Returns
         -------

@@ -76,7 +76,7 @@ class Reduction:
         return tuple(-(-size // factor) for size, factor in sizes)
 
     def affine(self, layout: FrameLayout, affine: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the affine of the smaller volume, whose first voxel lies where that of the whole one does."""
+        """Return the affine of the smaller volume: its first voxel lies where that of the whole one does."""
         factors = [*self.factors(layout)[: len(layout.shape)], 1, 1, 1][:3]
         return np.asarray(affine * np.array([*factors, 1.0]))
 

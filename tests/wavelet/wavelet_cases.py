@@ -21,7 +21,8 @@ def phantom(shape: tuple[int, ...], dtype: Any = np.int16, *, noise: float = 6, 
         centre = random.uniform(-0.25, 0.25, len(shape))
         drift = 0.2 * grid[-1]
         radius = sum(
-            (axis - middle - drift * (n == 0)) ** 2 for n, (axis, middle) in enumerate(zip(grid, centre))
+            (axis - middle - drift * (n == 0)) ** 2
+            for n, (axis, middle) in enumerate(zip(grid, centre, strict=True))
         )
         values = values + level * (radius < size**2)
     values = values + random.normal(0, noise, shape) + 100
