@@ -11,6 +11,9 @@ import medcodec
 from medcodec.cli import main
 
 
+SHAPES_WIDE = [(16, 8, 3), (5, 6, 7, 3), (1, 20, 1, 4), (3, 2, 2, 2, 2)]
+
+
 def there_and_back(voxels, path, **options):
     done = medcodec.compress(
         voxels, path, codec="wavelet", codec_options={**PLAIN, **options}, overwrite=True
@@ -30,8 +33,7 @@ def test_integers_come_back_exactly(dtype, tmp_path):
 
 @pytest.mark.parametrize(
     "shape",
-    [(1, 1), (1, 40), (40, 1), (2, 3), (64, 64), (1, 1, 1), (7, 1, 5), (1, 9, 1), (31, 17, 1)]
-    + [(16, 8, 3), (5, 6, 7, 3), (1, 20, 1, 4), (3, 2, 2, 2, 2)],
+    [(1, 1), (1, 40), (40, 1), (2, 3), (64, 64), (1, 1, 1), (7, 1, 5), (1, 9, 1), (31, 17, 1), *SHAPES_WIDE],
     ids=str,
 )
 @pytest.mark.parametrize("quality", [None, 9.5])
