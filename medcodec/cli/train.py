@@ -61,19 +61,19 @@ class Train(Command):
 
     def run(self) -> int:
         """Train."""
-        from medcodec.training.config import load_config  # noqa: PLC0415 (slow to import)
+        from medcodec.evaluation.extras import need  # noqa: PLC0415 (slow to import)
+        from medcodec.training.recipe import load_config  # noqa: PLC0415
 
         config = load_config(self.config)
-        from medcodec.training.integer import torch  # noqa: PLC0415
+        need("torch", extra="torch", purpose="training")
         from medcodec.training.wavelet import train_wavelet  # noqa: PLC0415
 
-        if self.threads:
-            torch.set_num_threads(self.threads)
         trained = train_wavelet(
             config,
             self.data,
             self.out,
             resume=self.resume,
+            threads=self.threads,
             command=shlex.join(["medcodec", *sys.argv[1:]]),
             tell=self.console.note,
         )

@@ -30,6 +30,7 @@ class Figure:
 def write_card(
     path: Path,
     model: WaveletModel,
+    *,
     config: TrainingConfig,
     scans: TrainingScans,
     hashes: Mapping[ScanSource, str],
@@ -69,16 +70,17 @@ def write_card(
 def _figures_text(scans: TrainingScans) -> str:
     where = "the scans for validation, which training never saw" if scans.validation else "the training scans"
     return (
-        f"On random crops of {where}, by the exact integer networks. Context networks: bits per binary decision "
-        "(not zero, negative, above one, above two), before the coder's own adaptation. Others: the mean gain of a "
-        "crop over its picture without the network, though the encoder only uses them where they help."
+        f"On random crops of {where}, by the exact integer networks. Context networks: bits per binary "
+        "decision (not zero, negative, above one, above two), before the coder's own adaptation. Others: the "
+        "mean gain of a crop over its picture without the network, though the encoder only uses them where "
+        "they help."
     )
 
 
 def _scan_rows(
     config: TrainingConfig, scans: TrainingScans, hashes: Mapping[ScanSource, str]
 ) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for number, (scan, sha256) in enumerate(hashes.items(), start=1):
         source = next((entry for entry in config.sources if matches(scan, (entry.pattern,))), None)
         terms = "not stated" if source is None else "; ".join(filter(None, (source.licence, source.note)))

@@ -1,19 +1,14 @@
-"""The recipe of a training run: a TOML file as checked settings."""
+"""The settings of a training run, checked."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from medcodec.codecs.wavelet.hierarchy import GOPS
 from medcodec.errors import OptionError
-from medcodec.evaluation.extras import need
 
 NETWORK_GROUPS = ("context", "fuse", "enhance")
-_Settings = TypeVar("_Settings")
 
 
 @dataclass(frozen=True)
@@ -33,9 +28,9 @@ class ModelSettings:
     picture_channels: int = 16
 
     def __post_init__(self) -> None:
-        _require(self.size.replace("-", "").isalnum(), "model.size", "is letters, digits and hyphens")
+        require(self.size.replace("-", "").isalnum(), "model.size", "is letters, digits and hyphens")
         for name in ("context_channels", "picture_channels"):
-            _require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
+            require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
 
 
 @dataclass(frozen=True)
@@ -65,11 +60,11 @@ class DataSettings:
     motion: float = 0.2
 
     def __post_init__(self) -> None:
-        _require(self.draws >= 1, "data.draws", "is at least 1")
-        _require(self.frames >= 1, "data.frames", "is at least 1")
-        _require(self.crop >= 16, "data.crop", "is at least 16")
+        require(self.draws >= 1, "data.draws", "is at least 1")
+        require(self.frames >= 1, "data.frames", "is at least 1")
+        require(self.crop >= 16, "data.crop", "is at least 16")
         for name in ("flip", "intensity", "noise", "motion"):
-            _require(0 <= getattr(self, name) <= 1, f"data.{name}", "is a probability, 0 to 1")
+            require(0 <= getattr(self, name) <= 1, f"data.{name}", "is a probability, 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -95,10 +90,10 @@ class SampleSettings:
 
     def __post_init__(self) -> None:
         ordered = len(self.quality) == 2 and 0 <= self.quality[0] <= self.quality[1] <= 20
-        _require(ordered, "samples.quality", "is two numbers from 0 to 20, the lesser one first")
-        _require(bool(self.gops) and set(self.gops) <= set(GOPS), "samples.gops", f"is a list of {GOPS}")
-        _require(0 <= self.reversible <= 1, "samples.reversible", "is a share, 0 to 1")
-        _require(0 <= self.motion_effort <= 2, "samples.motion_effort", "is 0, 1 or 2")
+        require(ordered, "samples.quality", "is two numbers from 0 to 20, the lesser one first")
+        require(bool(self.gops) and set(self.gops) <= set(GOPS), "samples.gops", f"is a list of {GOPS}")
+        require(0 <= self.reversible <= 1, "samples.reversible", "is a share, 0 to 1")
+        require(0 <= self.motion_effort <= 2, "samples.motion_effort", "is 0, 1 or 2")
 
 
 @dataclass(frozen=True)
@@ -139,12 +134,10 @@ class LoopSettings:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        _require(self.precision in ("bf16", "float32"), "loop.precision", 'is "bf16" or "float32"')
-        _require(
-            self.seed >= 0 and self.weight_decay >= 0, "loop.seed, loop.weight_decay", "are not negative"
-        )
+        require(self.precision in ("bf16", "float32"), "loop.precision", 'is "bf16" or "float32"')
+        require(self.seed >= 0 and self.weight_decay >= 0, "loop.seed, loop.weight_decay", "are not negative")
         for name in (entry.name for entry in fields(self) if entry.type == "int" and entry.name != "seed"):
-            _require(getattr(self, name) >= 1, f"loop.{name}", "is at least 1")
+            require(getattr(self, name) >= 1, f"loop.{name}", "is at least 1")
 
 
 @dataclass(frozen=True)
@@ -178,18 +171,18 @@ class TrainingStage:
 
     def __post_init__(self) -> None:
         place = f"stage {self.name!r}"
-        _require(self.name.replace("-", "").isalnum(), place, "has a name of letters, digits and hyphens")
+        require(self.name.replace("-", "").isalnum(), place, "has a name of letters, digits and hyphens")
         known = bool(self.networks) and set(self.networks) <= set(NETWORK_GROUPS)
-        _require(known, f"{place}, networks", f"is a list of {', '.join(NETWORK_GROUPS)}")
-        _require((self.minutes is None) != (self.steps is None), place, "needs either minutes or steps")
-        _require((self.minutes or self.steps or 0) > 0, f"{place}, minutes or steps", "is more than 0")
-        _require(self.learning_rate > 0, f"{place}, learning_rate", "is more than 0")
-        _require(
+        require(known, f"{place}, networks", f"is a list of {', '.join(NETWORK_GROUPS)}")
+        require((self.minutes is None) != (self.steps is None), place, "needs either minutes or steps")
+        require((self.minutes or self.steps or 0) > 0, f"{place}, minutes or steps", "is more than 0")
+        require(self.learning_rate > 0, f"{place}, learning_rate", "is more than 0")
+        require(
             self.samples in ("none", "previous", "keep"),
             f"{place}, samples",
             'is "none", "previous" or "keep"',
         )
-        _require(0 <= self.quantised_from <= 1, f"{place}, quantised_from", "is a share, 0 to 1")
+        require(0 <= self.quantised_from <= 1, f"{place}, quantised_from", "is a share, 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -234,12 +227,10 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]
-        _require(bool(names), "stages", "are missing: there must be at least one [[stages]]")
-        _require(len(set(names)) == len(names), "stages", f"have the same name twice: {', '.join(names)}")
+        require(bool(names), "stages", "are missing: there must be at least one [[stages]]")
+        require(len(set(names)) == len(names), "stages", f"have the same name twice: {', '.join(names)}")
         first = self.stages[0]
-        _require(
-            first.samples == "none", f"stage {first.name!r}, samples", 'is "none": it is the first stage'
-        )
+        require(first.samples == "none", f"stage {first.name!r}, samples", 'is "none": it is the first stage')
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings but the text, as JSON values."""
@@ -248,86 +239,8 @@ class TrainingConfig:
         return content
 
 
-def load_config(path: Path) -> TrainingConfig:
-    """Read the recipe of a training run.
-
-    Raises
-    ------
-    OptionError
-        If the file cannot be read, or a setting is unknown, missing or out of range: the text names it.
-    MissingDependencyError
-        On Python 3.10 without tomli.
-    """
-    toml = need("tomllib" if sys.version_info >= (3, 11) else "tomli", extra="torch", purpose="training")
-    try:
-        text = path.read_text("utf-8")
-        content: dict[str, Any] = toml.loads(text)
-    except (OSError, UnicodeDecodeError, toml.TOMLDecodeError) as error:
-        msg = f"{path}: cannot be read as TOML ({error})"
-        raise OptionError(msg) from error
-    try:
-        return _parsed(content, text)
-    except OptionError as error:
-        msg = f"{path}: {error}"
-        raise OptionError(msg) from error
-
-
-def _parsed(content: dict[str, Any], text: str) -> TrainingConfig:
-    tables = {"model": ModelSettings, "data": DataSettings, "samples": SampleSettings, "loop": LoopSettings}
-    lists = {"stages": TrainingStage, "sources": DataSource}
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in tables:
-            values[key] = _settings(tables[key], value, f"[{key}]")
-        elif key in lists:
-            _require(isinstance(value, list), key, f"is a list of tables: write [[{key}]]")
-            places = (f"[[{key}]] number {number}" for number in range(1, len(value) + 1))
-            values[key] = tuple(
-                _settings(lists[key], entry, place) for entry, place in zip(value, places, strict=True)
-            )
-        elif key == "scan_names":
-            _require(isinstance(value, bool), key, "is true or false")
-            values[key] = value
-        else:
-            known = ", ".join((*tables, *lists, "scan_names"))
-            _require(False, f"{key!r}", f"is not known; a recipe has {known}")
-    for key in ("model", "stages"):
-        _require(key in values, key, "is missing")
-    return TrainingConfig(**values, text=text)
-
-
-def _settings(kind: type[_Settings], content: Any, place: str) -> _Settings:
-    _require(isinstance(content, Mapping), place, "is not a table")
-    entries = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    values = {}
-    for key, value in content.items():
-        _require(key in entries, f"{place} {key!r}", f"is not known; there are {', '.join(entries)}")
-        values[key] = _typed(value, str(entries[key].type), f"{place} {key}")
-    missing = [name for name, entry in entries.items() if _is_required(entry) and name not in values]
-    _require(not missing, f"{place} {', '.join(missing)}", "is missing")
-    return kind(**values)
-
-
-def _is_required(entry: Any) -> bool:
-    return entry.default is MISSING and entry.default_factory is MISSING
-
-
-_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
-
-
-def _typed(value: Any, annotation: str, place: str) -> Any:
-    """Return a TOML value as a field's type."""
-    name = annotation.removesuffix(" | None")
-    if name.startswith("tuple["):
-        item = name.removeprefix("tuple[").removesuffix(", ...]")
-        _require(isinstance(value, list), place, f"is a list of {item}")
-        return tuple(_typed(entry, item, place) for entry in value)
-    good = isinstance(value, _KINDS[name]) and not isinstance(value, bool)
-    _require(good, place, f"is {name}, not {value!r}")
-    return float(value) if name == "float" else value
-
-
-def _require(good: bool, place: str, rule: str) -> None:
+def require(good: bool, place: str, rule: str) -> None:
+    """Raise `OptionError` unless a rule is kept; the text is the place and the rule."""
     if not good:
         msg = f"{place} {rule}"
         raise OptionError(msg)

@@ -16,7 +16,7 @@ from medcodec.codecs.wavelet.motion import MotionField, grid_shape, warp
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.training.config import DataSettings
 from medcodec.volume import ScanSource, Volume, find_scans
-from medcodec.volume.frames import frame_axes, frame_layout, split_components
+from medcodec.volume.frames import frame_axes, frame_layout
 
 Random = np.random.Generator
 Frames = npt.NDArray[np.int32]
@@ -27,6 +27,30 @@ _SMALLEST_SPAN = 8
 # Values of few bits are given these more below their unit, as far as 16 bits reach.
 _FRACTION_BITS = 4
 _MOTION_SPACING = 32
+
+
+@dataclass(frozen=True)
+class Working:
+    """Frames in working units.
+
+    Parameters
+    ----------
+    frames
+        int32 of shape (sequences, frames, height, width), 0 to ``top``.
+    low, shift
+        Stored values, where they were integers, less ``low`` and times ``2**shift`` are working units.
+    top
+        Greatest working value.
+    """
+
+    frames: Frames
+    low: int
+    shift: int
+    top: int
+
+    def values(self) -> npt.NDArray[np.int64]:
+        """Return stored values, rounded."""
+        return ((self.frames.astype(np.int64) + (1 << self.shift >> 1)) >> self.shift) + self.low
 
 
 @dataclass(frozen=True)
@@ -112,14 +136,9 @@ def _listed(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def draw_sequences(
-    volume: Volume, name: str, settings: DataSettings, random: Random, *, varied: bool = True
+    volume: Volume, name: str, settings: DataSettings, random: Random
 ) -> Iterator[TrainingSequence]:
-    """Yield sequences drawn from a scan.
-
-    Parameters
-    ----------
-    varied
-        Whether they are changed at random, too.
+    """Yield sequences drawn from a scan and varied at random.
 
     Raises
     ------
@@ -127,13 +146,12 @@ def draw_sequences(
         If the volume cannot be laid out as frames.
     """
     for number in range(settings.draws):
-        drawn = _working(_drawn(volume.voxels, settings, random))
-        if drawn is None:
+        drawn = _drawn(volume.voxels, settings, random)
+        working = to_working(drawn) if min(drawn.shape[2:]) >= _SMALLEST_SIDE else None
+        if working is None or working.top < _SMALLEST_SPAN << working.shift:
             continue
-        frames, top = drawn
-        if varied:
-            frames = vary(frames, top, settings, random)
-        yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), top)
+        frames = vary(working.frames, working.top, settings, random)
+        yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), working.top)
 
 
 def read_sequences(scan: ScanSource, settings: DataSettings, seed: Sequence[int]) -> list[TrainingSequence]:
@@ -162,26 +180,26 @@ def _range(size: int, most: int, random: Random) -> slice:
     return slice(start, start + length)
 
 
-def _working(frames: npt.NDArray[Any]) -> tuple[Frames, int] | None:
-    """Return values as working units, and the greatest possible; None where there is nothing to learn."""
-    if frames.size == 0 or min(frames.shape[2:]) < _SMALLEST_SIDE:
-        return None
+def to_working(frames: npt.NDArray[Any]) -> Working | None:
+    """Return values in working units; None where nothing or not enough of them is finite and differs.
+
+    Integers that span at most 16 bits stay exact; others, and floats, are mapped to 16 bits.
+    """
     if frames.dtype.kind == "f":
-        return _working_floats(np.nan_to_num(frames.astype(np.float64), posinf=0, neginf=0))
-    low, high = int(frames.min()), int(frames.max())
-    if high - low < _SMALLEST_SPAN:
-        return None
-    if (high - low).bit_length() > TOP_BITS:
-        return _working_floats(frames.astype(np.float64))
-    shift = min(_FRACTION_BITS, TOP_BITS - (high - low).bit_length())
-    return ((frames.astype(np.int64) - low) << shift).astype(np.int32), (high - low) << shift
+        return _mapped(np.nan_to_num(frames.astype(np.float64), posinf=0, neginf=0))
+    low, span = int(frames.min()), int(frames.max()) - int(frames.min())
+    if span.bit_length() > TOP_BITS:
+        return _mapped(frames.astype(np.float64))
+    shift = min(_FRACTION_BITS, TOP_BITS - span.bit_length())
+    working = ((frames.astype(np.int64) - low) << shift).astype(np.int32)
+    return Working(np.ascontiguousarray(working), low, shift, max(1, span << shift))
 
 
-def _working_floats(frames: npt.NDArray[np.float64]) -> tuple[Frames, int] | None:
+def _mapped(frames: npt.NDArray[np.float64]) -> Working | None:
     low, span, top = frames.min(), np.ptp(frames), (1 << TOP_BITS) - 1
-    if not span > 0:
+    if not (span > 0 and np.isfinite(span)):
         return None
-    return np.round((frames - low) / span * top).astype(np.int32), top
+    return Working(np.round((frames - low) / span * top).astype(np.int32), 0, 0, top)
 
 
 def vary(frames: Frames, top: int, settings: DataSettings, random: Random) -> Frames:

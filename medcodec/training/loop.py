@@ -123,25 +123,19 @@ def learning_rate(peak: float, done: float, step: int, warmup: int) -> float:
 
 
 class StageLoop:
-    """Trains the networks of a task for one stage.
-
-    Parameters
-    ----------
-    checkpoint
-        Called from time to time, between steps, by the process that writes.
-    """
+    """Trains the networks of a task for one stage."""
 
     def __init__(
         self,
         run: Run,
         task: Task,
         stage: TrainingStage,
+        *,
         settings: LoopSettings,
         processes: Processes,
-        checkpoint: Callable[[], None],
     ) -> None:
         self._run, self._task, self._stage, self._settings = run, task, stage, settings
-        self._processes, self._checkpoint = processes, checkpoint
+        self._processes = processes
         self._networks = task.networks
         groups = [{"params": list(network.parameters())} for network in self._networks.values()]
         self._optimiser = torch.optim.AdamW(
@@ -151,8 +145,14 @@ class StageLoop:
             self._optimiser.load_state_dict(run.optimiser)
         self._sums = {name: torch.tensor(sums).double() for name, sums in run.progress.sums.items()}
 
-    def train(self) -> None:
-        """Train to the end of the stage."""
+    def train(self, checkpoint: Callable[[], None]) -> None:
+        """Train to the end of the stage.
+
+        Parameters
+        ----------
+        checkpoint
+            Called from time to time, between steps, when the run holds all that it takes to go on.
+        """
         progress = self._run.progress
         for network in self._networks.values():
             network.train()
@@ -169,7 +169,8 @@ class StageLoop:
             if progress.step % self._settings.log_every == 0:
                 self._log(rate)
             if progress.step % self._settings.checkpoint_every == 0:
-                self._save()
+                self._hold()
+                checkpoint()
         self._finish()
 
     def _done(self) -> float:
@@ -227,11 +228,9 @@ class StageLoop:
                 )
         self._sums.clear()
 
-    def _save(self) -> None:
-        if self._processes.writes:
-            self._run.optimiser = self._optimiser.state_dict()
-            self._run.progress.sums = {name: sums.tolist() for name, sums in self._sums.items()}
-            self._checkpoint()
+    def _hold(self) -> None:
+        self._run.optimiser = self._optimiser.state_dict()
+        self._run.progress.sums = {name: sums.tolist() for name, sums in self._sums.items()}
 
     def _finish(self) -> None:
         """Leave networks rounded, whatever the stage was, and the run at the start of the next one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from medcodec.errors import OptionError
 from medcodec.training.wavelet_samples import CORNER, EDGE, OUTSIDE, Recording, Sample, read_recording
 
 Random = np.random.Generator
+_Item = TypeVar("_Item", np.int8, np.int16)
 # What a coefficient of an empty subband weighs, beside those of busy ones.
 _QUIET_WEIGHT = 0.03
 _MEGABYTE = 1 << 20
@@ -147,7 +149,7 @@ def _mirrored(features: npt.NDArray[np.int8], targets: npt.NDArray[np.int16], ra
     """Mirror pixels, not blocks: phases of a block change places."""
     down, right, turn = (random.random(3) < 0.5).tolist()
 
-    def change(blocks: npt.NDArray[np.int16] | npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    def change(blocks: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
         channels, height, width = blocks.shape
         phases = blocks.reshape(channels // 4, 2, 2, height, width)
         if down:

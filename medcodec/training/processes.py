@@ -13,7 +13,7 @@ from torch import distributed, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among all.
+    """One process among all.
 
     Parameters
     ----------

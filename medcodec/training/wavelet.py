@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from medcodec.codecs.wavelet.model import CONTEXT_NAMES, WaveletModel
+from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.container.atomic import write_atomically
 from medcodec.errors import OptionError
 from medcodec.training import wavelet_networks as networks
@@ -19,11 +18,11 @@ from medcodec.training.card import Figure, write_card
 from medcodec.training.config import TrainingConfig, TrainingStage
 from medcodec.training.curve import Curve
 from medcodec.training.data import TrainingScans, scan_sha256, training_scans
-from medcodec.training.integer import QuantisedNetwork
-from medcodec.training.loop import Measured, Progress, Run, StageLoop, read_checkpoint
-from medcodec.training.pool import Batch, Random, SamplePool
+from medcodec.training.loop import Progress, Run, StageLoop, read_checkpoint
+from medcodec.training.pool import SamplePool
 from medcodec.training.processes import Processes, started_processes
 from medcodec.training.wavelet_samples import SampleMaker
+from medcodec.training.wavelet_task import WaveletTask
 from medcodec.volume import ScanSource
 
 CHECKPOINT, CURVE, SAMPLES = "checkpoint.pt", "curve.csv", "samples"
@@ -40,84 +39,13 @@ class Trained:
     card: Path
 
 
-class WaveletTask:
-    """Networks, and batches of their samples.
-
-    Parameters
-    ----------
-    chosen
-        Names of the networks.
-    seed
-        Of batches, different for each process.
-    """
-
-    def __init__(
-        self,
-        modules: torch.nn.ModuleDict,
-        chosen: Sequence[str],
-        pool: SamplePool,
-        config: TrainingConfig,
-        seed: Sequence[int],
-        device: torch.device,
-    ) -> None:
-        self._networks = {name: modules[name] for name in chosen}
-        self._pool, self._settings, self._seed, self._device = pool, config.loop, tuple(seed), device
-
-    @property
-    def networks(self) -> dict[str, QuantisedNetwork]:
-        """The networks that change, by name."""
-        return self._networks
-
-    def unit(self, name: str) -> str:
-        """Return the unit of a network's figure."""
-        return "bits per decision" if name in CONTEXT_NAMES else "dB gained"
-
-    def losses(self, step: int) -> Iterator[dict[str, Measured]]:
-        """Yield, kind by kind of samples, what networks did on batches that the number of a step determines."""
-        self._pool.turn_to(step // self._settings.round_steps)
-        random = np.random.default_rng([*self._seed, step])
-        for kind, names in networks.of_kinds(self._networks).items():
-            batch = self._batch(kind, random)
-            if kind in networks.CONTEXT_KINDS:
-                yield {name: self._context(name, batch) for name in names}
-            else:
-                yield {name: self._picture(name, batch) for name in names}
-
-    def _batch(self, kind: str, random: Random) -> Batch:
-        settings = self._settings
-        if kind in networks.CONTEXT_KINDS:
-            return self._pool.batch(kind, settings.context_batch, settings.context_crop, random)
-        return self._pool.batch(kind, settings.picture_batch, settings.picture_crop, random)
-
-    def _output(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        cast = self._settings.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=cast):
-            output: torch.Tensor = self._networks[name](x)
-        return output.float()
-
-    def _context(self, name: str, batch: Batch) -> Measured:
-        number = int(name[-1])
-        features = torch.from_numpy(batch.features).to(self._device).float()
-        levels = torch.from_numpy(batch.targets[:, number].astype(np.int32)).to(self._device)
-        bits = networks.level_bits(self._output(name, networks.context_input(features, number)), levels).sum()
-        asked = torch.stack([where.sum() for where, _ in networks.decisions(levels)]).float()
-        return Measured(bits * np.log(2) / asked[0].clamp(min=1), bits, asked.sum())
-
-    def _picture(self, name: str, batch: Batch) -> Measured:
-        features = torch.from_numpy(batch.features).to(self._device).float()
-        targets = torch.from_numpy(batch.targets.astype(np.int32)).to(self._device)
-        steps = torch.from_numpy(batch.steps).to(self._device)
-        after, before = networks.picture_errors(self._output(name, features), targets, steps)
-        loss = networks.picture_loss(name, after)
-        return Measured(loss, networks.gain_db(after, before), torch.ones_like(loss))
-
-
 def train_wavelet(
     config: TrainingConfig,
     data: Sequence[Path],
     out: Path,
     *,
     resume: bool = False,
+    threads: int | None = None,
     command: str = "",
     tell: Callable[[str], None] | None = None,
 ) -> Trained:
@@ -131,6 +59,8 @@ def train_wavelet(
         Folder for the model, its card, the curve, checkpoints and samples.
     resume
         Go on from the last checkpoint of the folder.
+    threads
+        Of each process on a CPU; None leaves it to PyTorch.
     command
         For the card.
     tell
@@ -143,6 +73,8 @@ def train_wavelet(
     MedcodecError
         If a scan cannot be read.
     """
+    if threads is not None:
+        torch.set_num_threads(threads)
     with started_processes() as processes:
         say = (tell or (lambda _: None)) if processes.writes else (lambda _: None)
         return _Training(config, training_scans(data, config.data), out, processes, say).train(
@@ -225,9 +157,15 @@ class _Training:
             seed=[seed, number, processes.rank],
         )
         task = WaveletTask(
-            run.networks, chosen, pool, self._config, [seed, number, processes.rank], processes.device
+            run.networks,
+            chosen,
+            pool,
+            settings=self._config.loop,
+            seed=[seed, number, processes.rank],
+            device=processes.device,
         )
-        StageLoop(run, task, stage, self._config.loop, processes, lambda: self._save(run)).train()
+        loop = StageLoop(run, task, stage, settings=self._config.loop, processes=processes)
+        loop.train(lambda: self._save(run))
         if processes.writes:
             # The model first: with a checkpoint after the stage, samples may be asked for that it makes.
             _write(self._out / f"stage-{stage.name}.medm", networks.export_model(run.networks).to_bytes())
@@ -263,7 +201,15 @@ class _Training:
         figures = self._figures(run)
         _write(trained.model, model.to_bytes())
         hashes = {scan: scan_sha256(scan) for scan in (*self._scans.training, *self._scans.validation)}
-        write_card(trained.card, model, self._config, self._scans, hashes, figures, command)
+        write_card(
+            trained.card,
+            model,
+            config=self._config,
+            scans=self._scans,
+            hashes=hashes,
+            figures=figures,
+            command=command,
+        )
         self._say(f"written: {trained.model}, {trained.card}")
 
     def _figures(self, run: Run) -> list[Figure]:
@@ -274,8 +220,14 @@ class _Training:
         maker = self._maker(last, validation=validation)
         paths = [path for _, path in maker.make(scans)]
         pool = SamplePool(paths, budget_megabytes=self._config.loop.pool_megabytes, seed=[_FOR_VALIDATION])
-        seed = [self._config.loop.seed, _FOR_VALIDATION]
-        task = WaveletTask(run.networks, list(run.networks), pool, self._config, seed, self._processes.device)
+        task = WaveletTask(
+            run.networks,
+            list(run.networks),
+            pool,
+            settings=self._config.loop,
+            seed=[self._config.loop.seed, _FOR_VALIDATION],
+            device=self._processes.device,
+        )
         run.networks.eval()
         sums: dict[str, list[float]] = {}
         with torch.no_grad():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ _OUTPUT_SCALE = 1 / 256
 # Features of what is known before the first step; those of the steps follow, magnitudes and then signed.
 _KNOWN = 18
 # A picture network's unit: half a step, and steps are in 1/16 of a working unit.
-_CORRECTION = 0.5
+CORRECTION = 0.5
 STEP_UNIT = 16
 # Errors below these parts of a squared step are not worth more effort.
 _FLOORS = {FUSE: 0.01, ENHANCE: 0.005}
@@ -57,7 +57,7 @@ def _started(channels: list[int], sizes: list[int], bias: tuple[float, ...]) -> 
     return network
 
 
-def export_model(networks: nn.ModuleDict) -> WaveletModel:
+def export_model(networks: nn.ModuleDict | Mapping[str, QuantisedNetwork]) -> WaveletModel:
     """Return the integer networks.
 
     Raises
@@ -146,7 +146,7 @@ def picture_errors(
     inside = targets != OUTSIDE
     count = inside.sum((1, 2, 3)).clamp(min=1)
     missing = targets.float() * STEP_UNIT / steps[:, None, None, None]
-    after = (((missing - output * _CORRECTION) ** 2) * inside).sum((1, 2, 3)) / count
+    after = (((missing - output * CORRECTION) ** 2) * inside).sum((1, 2, 3)) / count
     before = ((missing**2) * inside).sum((1, 2, 3)) / count
     return after, before
 

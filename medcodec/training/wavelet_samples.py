@@ -120,22 +120,22 @@ def _in_steps(plane: npt.NDArray[Any], order: Sequence[int] = (0, 1, 2, 3)) -> n
     return np.stack([whole[phase // 2 :: 2, phase % 2 :: 2] for phase in order])
 
 
-def record(frames: npt.NDArray[np.int32], top: int, data: bytes, model: WaveletModel | None) -> Recording:
+def record(
+    frames: npt.NDArray[np.int32], top: int, symbols: Symbols, model: WaveletModel | None
+) -> Recording:
     """Return what networks see when a group is decoded.
 
     Parameters
     ----------
     frames
         What was encoded: int32 of shape (sequences, frames, height, width), working units of 0 to ``top``.
-    data
-        The coded group.
+    symbols
+        Of the coded group.
     model
         What it was coded with.
     """
-    shape = (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3])
-    symbols = parse_symbols(data, shape, model)
     recording = Recording()
-    levels = _LevelRecorder(shape[2:], recording)
+    levels = _LevelRecorder((frames.shape[2], frames.shape[3]), recording)
     for (sequence, step), _, frame in symbols.frames:
         levels.record(sequence, step, frame)
     if not symbols.header.reversible:
@@ -181,16 +181,20 @@ def _picture_sample(
     return Sample(features.astype(np.int8), targets, unit, place)
 
 
-def encode_randomly(
+def code_randomly(
     sequence: TrainingSequence, settings: SampleSettings, model: WaveletModel | None, random: Random
-) -> bytes:
-    """Return a sequence as a coded group, of random quality and distance of key frames."""
+) -> Symbols:
+    """Return the symbols of a sequence coded as a group, of random quality and distance of key frames."""
     gop = int(random.choice(settings.gops))
-    quality = quality_of(float(random.uniform(*settings.quality)), sequence.top, _MAX_LAYERS)
+    quality = quality_of(
+        float(random.uniform(settings.quality[0], settings.quality[1])), sequence.top, _MAX_LAYERS
+    )
     weight = round(quality.rate_weight * float(random.uniform(*_RATE_WEIGHTS)))
     chosen = None if random.random() < settings.reversible else Quality(quality.steps, weight)
     effort = Effort(motion=settings.motion_effort)
-    return GroupEncoder(sequence.frames, sequence.top, gop, chosen, model, effort).encode().data
+    frames = sequence.frames
+    data = GroupEncoder(frames, sequence.top, gop, chosen, model, effort).encode().data
+    return parse_symbols(data, (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3]), model)
 
 
 def write_recording(path: Path, recording: Recording) -> None:
@@ -207,7 +211,7 @@ def write_recording(path: Path, recording: Recording) -> None:
             dtype = np.int8 if name == "features" else np.int16
             arrays[f"{kind}/{name}"] = np.concatenate(flat) if flat else np.zeros(0, dtype)
     with write_atomically(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_recording(path: Path) -> Recording:
@@ -281,8 +285,8 @@ class SampleMaker:
         random = np.random.default_rng([*entropy, 1])
         recording = Recording()
         for sequence in read_sequences(scan, self.data, entropy):
-            data = encode_randomly(sequence, self.samples, self.model, random)
-            for kind, samples in record(sequence.frames, sequence.top, data, self.model).samples.items():
+            symbols = code_randomly(sequence, self.samples, self.model, random)
+            for kind, samples in record(sequence.frames, sequence.top, symbols, self.model).samples.items():
                 recording.samples[kind] += samples
         return recording
 
