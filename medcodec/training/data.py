@@ -147,7 +147,7 @@ def draw_sequences(
     """
     for number in range(settings.draws):
         drawn = _drawn(volume.voxels, settings, random)
-        working = to_working(drawn) if min(drawn.shape[2:]) >= _SMALLEST_SIDE else None
+        working = None if drawn is None else to_working(drawn)
         if working is None or working.top < _SMALLEST_SPAN << working.shift:
             continue
         frames = vary(working.frames, working.top, settings, random)
@@ -164,12 +164,15 @@ def read_sequences(scan: ScanSource, settings: DataSettings, seed: Sequence[int]
     return list(draw_sequences(volume, scan.name, settings, np.random.default_rng(seed)))
 
 
-def _drawn(voxels: npt.NDArray[Any], settings: DataSettings, random: Random) -> npt.NDArray[Any]:
-    """Return some frames of a volume: of a random axis, one or two sequences, a range, a crop."""
-    axes = frame_axes(voxels.shape)
+def _drawn(voxels: npt.NDArray[Any], settings: DataSettings, random: Random) -> npt.NDArray[Any] | None:
+    """Return frames of a random axis: of one or two sequences, a range, a crop; None if all are too thin."""
+    layouts = [frame_layout(voxels, axis) for axis in frame_axes(voxels.shape)]
+    wide = [layout for layout in layouts if min(layout.frame_shape[2:]) >= _SMALLEST_SIDE]
+    if not wide or voxels.size == 0:
+        return None
     # The usual axis half of the time; of a volume over time, the others are frames over slices.
-    axis = axes[0] if random.random() < 0.5 else axes[int(random.integers(len(axes)))]
-    frames = frame_layout(voxels, axis).to_frames(voxels)
+    layout = wide[0] if random.random() < 0.5 else wide[int(random.integers(len(wide)))]
+    frames = layout.to_frames(voxels)
     most = (int(random.integers(1, 3)), settings.frames, settings.crop, settings.crop)
     return frames[tuple(_range(size, limit, random) for size, limit in zip(frames.shape, most, strict=True))]
 
@@ -210,7 +213,7 @@ def vary(frames: Frames, top: int, settings: DataSettings, random: Random) -> Fr
     if random.random() < settings.flip:
         frames = frames.swapaxes(2, 3)
     if random.random() < settings.motion:
-        frames = _moved(frames, random)
+        frames = np.clip(_moved(frames, random), 0, top)
     if random.random() < settings.intensity:
         frames = _scaled(frames, top, random)
     if random.random() < settings.noise:

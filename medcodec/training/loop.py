@@ -22,6 +22,7 @@ from medcodec.training.processes import Processes
 # Rounding starts at scales seen in floating point: a new network needs some steps of it.
 _FLOAT_STEPS = 20
 _LARGEST_GRADIENT = 1.0
+_SMALLEST_PEAK = 1e-3
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class StageLoop:
     def _round(self) -> None:
         """Switch rounding on for networks that have seen enough; the first process's scales hold for all."""
         for network in self._networks.values():
-            ready = bool(network.peaks.all()) or self._run.progress.step >= _FLOAT_STEPS
+            ready = bool(network.peaks.any()) or self._run.progress.step >= _FLOAT_STEPS
             if ready and not network.quantised:
                 self._processes.align(network)
                 start_rounding(network)
@@ -244,7 +245,8 @@ class StageLoop:
 
 
 def start_rounding(network: QuantisedNetwork) -> None:
-    """Switch rounding on, with scales of the peaks seen last."""
+    """Switch rounding on, with scales of the peaks seen last; a layer that was never active has a small one."""
     with torch.no_grad():
         network.log_scales.zero_()
+        network.peaks.clamp_(min=_SMALLEST_PEAK)
     network.quantise(True)

@@ -72,7 +72,7 @@ class TrainableWavelet(TrainableCodec):
         """Return the networks as integers; those in floating point are rounded at scales they have seen."""
         rounded = {}
         for name, network in self.networks.items():
-            ready = network.quantised or not network.peaks.all()
+            ready = network.quantised or not network.peaks.any()
             rounded[name] = network if ready else _rounded(network)
         return networks.export_model(rounded)
 
@@ -142,7 +142,7 @@ class TrainableWavelet(TrainableCodec):
     def _context_bits(self, kind: str, sample: Sample, device: torch.device) -> torch.Tensor:
         features = torch.from_numpy(sample.features).to(device).float()[None]
         levels = torch.from_numpy(sample.targets.astype(np.int32)).to(device)[None]
-        total = networks.tail_bits(levels).sum()
+        total = networks.tail_bits(levels)
         for number in range(levels.shape[1]):
             logits = self.networks[f"{kind}-{number}"](networks.context_input(features, number))
             total = total + networks.level_bits(logits.float(), levels[:, number]).sum()

@@ -22,8 +22,6 @@ CORRECTION = 0.5
 STEP_UNIT = 16
 # Errors below these parts of a squared step are not worth more effort.
 _FLOORS = {FUSE: 0.01, ENHANCE: 0.005}
-# Bits of what is left of a level above two: an exponential Golomb code, learnt while coding.
-_TAIL_BITS = 1.7
 # Logits before training: most coefficients are zero, signs are even.
 _FIRST_LOGITS = (-1.0, 0.0, -1.0, -0.5)
 
@@ -123,10 +121,15 @@ def decisions(levels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def tail_bits(levels: torch.Tensor) -> torch.Tensor:
-    """Return about what levels above two cost beyond that they are, in bits."""
-    rest = (levels.abs().float() - 3).clamp(min=0)
-    bits: torch.Tensor = (1 + _TAIL_BITS * torch.log2(1 + rest)) * ((levels.abs() > 2) & (levels != OUTSIDE))
-    return bits
+    """Return about what a subband's levels above two cost beyond that they are, in bits.
+
+    They are coded as powers of two, whose frequencies the coder learns, and the bits below.
+    """
+    rest = levels[(levels.abs() > 2) & (levels != OUTSIDE)].abs() - 3
+    exponents = torch.log2(1 + rest.double()).floor().long()
+    counts = torch.bincount(exponents).double()
+    shares = counts[counts > 0] / counts.sum()
+    return (exponents.sum() - (counts[counts > 0] * torch.log2(shares)).sum()).float()
 
 
 def picture_errors(
@@ -156,9 +159,9 @@ def picture_loss(name: str, errors: torch.Tensor) -> torch.Tensor:
     return torch.log(errors + _FLOORS[name]).mean()
 
 
-def gain_db(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """Return the mean gain of a correction in decibels."""
-    return (10 * torch.log10((before + 1e-9) / (after + 1e-9))).mean()
+def gain_db(name: str, after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """Return the mean gain of a correction in decibels, of errors that are worth it."""
+    return (10 * torch.log10((before + _FLOORS[name]) / (after + _FLOORS[name]))).mean()
 
 
 def of_kinds(names: Iterable[str]) -> dict[str, list[str]]:

@@ -85,4 +85,4 @@ class WaveletTask:
         steps = torch.from_numpy(batch.steps).to(self._device)
         after, before = networks.picture_errors(self._output(name, features), targets, steps)
         loss = networks.picture_loss(name, after)
-        return Measured(loss, networks.gain_db(after, before), torch.ones_like(loss))
+        return Measured(loss, networks.gain_db(name, after, before), torch.ones_like(loss))
