@@ -11,6 +11,7 @@ from medcodec.registry import Registry
 
 codecs: Registry[type[Codec]] = Registry("codec", entry_point_group="medcodec.codecs")
 codecs.register_lazy("adaptive", "medcodec.codecs.adaptive:AdaptiveCodec")
+codecs.register_lazy("wavelet", "medcodec.codecs.wavelet.codec:WaveletCodec")
 for _name, _target in {
     "av1": "av1:Av1Codec",
     "hevc": "hevc:HevcCodec",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from medcodec.codecs.wavelet.coefficients import Blocks, CoefficientEncoder, Key
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
-from medcodec.codecs.wavelet.motion import blend
+from medcodec.codecs.wavelet.motion import Motion, blend
 from medcodec.codecs.wavelet.motion_search import estimate
 from medcodec.codecs.wavelet.quality import Quality
 from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
@@ -46,8 +47,14 @@ class CodedGroup:
     pictures: np.ndarray
 
 
-import os
-PEN=float(os.environ.get('PEN','8'))
+
+# What a bit of motion must save, in mean squared errors of the prediction without motion: the pixels that motion
+# mends are those whose error is far above the mean.
+_MOTION_PENALTY = float(os.environ.get('PEN','20'))
+_LAMBDA = 0.12
+_LARGEST_PENALTY = 2.0**32
+
+
 class GroupEncoder:
     """Codes the frames of one group.
 
@@ -90,12 +97,7 @@ class GroupEncoder:
         target = self._frames[sequence, step.frame]
         synthesis = self._sequences[sequence]
         unit = self._header.steps[step.layer]
-        wanted = self._transform.forward(target - synthesis.middle)
-        candidates = [
-            BlockChoice(self._transform, unit, wanted, choices, prediction, synthesis.middle)
-            for choices, prediction in self._candidates(synthesis, step, target)
-        ]
-        best = min(candidates, key=lambda candidate: candidate.likely_bits)
+        best = self._best(synthesis, step, target)
         choices, prediction = best.choices, best.prediction
         frame = self._coder.code(sequence, step, best.scaled, self._quality.rate_weight)
         coded = self._transform.inverse(frame, unit, best.expected)
@@ -108,33 +110,45 @@ class GroupEncoder:
         synthesis.pictures[step.frame] = enhanced
         return replace(choices, enhanced=True)
 
-    def _candidates(
-        self, synthesis: Synthesis, step: FrameStep, target: Plane
-    ) -> Iterator[tuple[Choices, Plane]]:
-        if not step.references:
-            yield Choices(), synthesis.predict(step, Choices())
-            return
-        motion = self._motion(synthesis, step, target)
-        first, second = synthesis.references(step, motion)
-        mean = np.clip(blend(first, second), 0, synthesis.top)
-        yield Choices(motion), mean
-        if self._model is not None and not self._header.reversible and first is not None and second is not None:
-            yield Choices(motion, fused=True), synthesis.fuse(step, first, second, mean)
+    def _best(self, synthesis: Synthesis, step: FrameStep, target: Plane) -> BlockChoice:
+        """Return the prediction that is likely to cost least."""
+        unit = self._header.steps[step.layer]
+        wanted = self._transform.forward(target - synthesis.middle)
 
-    def _motion(self, synthesis: Synthesis, step: FrameStep, target: Plane) -> object:
+        def candidate(choices: Choices) -> BlockChoice:
+            prediction = synthesis.predict(step, choices)
+            return BlockChoice(self._transform, unit, wanted, choices, prediction, synthesis.middle)
+
+        if not step.references:
+            return candidate(Choices())
+        best = candidate(Choices(self._motion(synthesis, step, target, spacings=())))
+        if self._effort.motion is not None:
+            motion = self._motion(synthesis, step, target, spacings=self._effort.spacings)
+            if motion.fields:
+                best = min(best, candidate(Choices(motion)), key=_likely)
+        if self._model is not None and not self._header.reversible and best.choices.uses_both:
+            best = min(best, candidate(replace(best.choices, fused=True)), key=_likely)
+        return best
+
+    def _motion(self, synthesis: Synthesis, step: FrameStep, target: Plane, *, spacings: Sequence[int]) -> Motion:
         known = synthesis.pictures
         previous = None if step.previous is None else known[step.previous]
         following = None if step.following is None else known[step.following]
-        still = target - blend(previous, following)
-        # A bit is worth what it saves: where much is left to code, a part of that; else of the quantiser's error.
-        penalty = max(PEN * _error(still, 0) / still.size, self._quality.rate_weight / 4096 * (self._header.steps[step.layer] / 16) ** 2)
-        effort = self._effort.motion
-        found = estimate(
-            target, previous, following, penalty=min(penalty, 2.0**32),
-            spacings=() if effort is None else self._effort.spacings,
-            distances=distances(step), effort=effort or 0,
-        )
-        return found.motion
+        unit = self._header.steps[step.layer] / 16
+        penalty = max(_MOTION_PENALTY * _error(target, blend(previous, following)) / target.size, _LAMBDA * unit**2)
+        return estimate(
+            target,
+            previous,
+            following,
+            penalty=min(penalty, _LARGEST_PENALTY),
+            spacings=spacings,
+            distances=distances(step),
+            effort=self._effort.motion or 0,
+        ).motion
+
+
+def _likely(candidate: BlockChoice) -> int:
+    return candidate.likely_bits
 
 
 def _error(a: Plane, b: Plane | int) -> float:

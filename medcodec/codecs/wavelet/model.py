@@ -96,17 +96,43 @@ class WaveletModel:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-@lru_cache(maxsize=4)
-def shipped_model(size: str) -> WaveletModel:
-    """Return a model that comes with the package.
+_FOLDER = "models"
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, bytes]:
+    """Return the files of wavelet models that come with the package, by name."""
+    folder = resources.files("medcodec") / _FOLDER
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".medm")}
+
+
+def current_model(size: str) -> str:
+    """Return the SHA-256 of the newest model of a size.
 
     Raises
     ------
     ModelMissingError
-        If the package has no model of that size.
+        If the package has none.
     """
-    file = resources.files("medcodec") / "models" / f"wavelet-{size}.medm"
-    if not file.is_file():
-        msg = f"this installation has no weights {file.name!r}; reinstall medcodec, or use size 'none'"
+    names = sorted(name for name in _shipped() if name.startswith(f"wavelet-{size}-"))
+    if not names:
+        msg = f"this installation has no networks of size {size!r}; reinstall medcodec, or use size 'none'"
         raise ModelMissingError(msg)
-    return WaveletModel.from_bytes(file.read_bytes())
+    return hashlib.sha256(_shipped()[names[-1]]).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def model_of(sha256: str) -> WaveletModel:
+    """Return the model of a SHA-256.
+
+    Raises
+    ------
+    ModelMissingError
+        If the package has no such model.
+    """
+    for data in _shipped().values():
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return WaveletModel.from_bytes(data)
+    msg = f"this installation has no wavelet model {sha256[:16]}...; update medcodec, or add the model that "
+    msg += "the file was written with to its models"
+    raise ModelMissingError(msg)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 BEST = 20.0
 # The coarsest and the finest step, as parts of the range of values.
 _COARSEST, _FINEST = 1 / 6, 1 / 2048
+_FINEST_OF_VALUES = 0.7  # of the distance between values
 # Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
 _LAYER_SCALE = 1.09
 # What a bit weighs, in squared steps.
@@ -36,9 +37,18 @@ def interpolated(q: float, worst: float, best: float) -> float:
     return float(worst * (best / worst) ** (q / BEST))
 
 
-def quality_of(q: float, span: int, layers: int) -> Quality:
-    """Return the quantisation for an index, of values that span ``span`` working units."""
-    step = interpolated(q, _COARSEST, _FINEST) * span * _UNIT
+def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
+    """Return the quantisation for an index.
+
+    Parameters
+    ----------
+    q
+        From 0 to 20.
+    span, value
+        The range of values and the distance between them, in working units: no step is much finer than that.
+    """
+    coarsest = _COARSEST * span
+    step = interpolated(q, coarsest, min(max(_FINEST * span, _FINEST_OF_VALUES * value), coarsest)) * _UNIT
     steps = tuple(max(_UNIT // 4, round(step * _LAYER_SCALE**layer)) for layer in range(layers))
     return Quality(steps, round(_LAMBDA * SCALED**2))
 

@@ -35,6 +35,11 @@ class Choices:
     fused: bool = False
     enhanced: bool = False
 
+    @property
+    def uses_both(self) -> bool:
+        """Whether there are two references."""
+        return self.motion is not None and self.motion.uses_previous and self.motion.uses_next
+
 
 @dataclass
 class Synthesis:

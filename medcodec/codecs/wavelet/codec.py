@@ -1,0 +1,186 @@
+"""The wavelet codec behind the one contract of codecs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
+from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
+from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
+from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
+from medcodec.codecs.wavelet.intensity import Intensity
+from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
+from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of
+from medcodec.errors import FormatError, OptionError, UnsupportedDataError
+
+Shape = tuple[int, int, int, int]
+
+SIZES = ("small", "none")
+EFFORTS = {
+    "fast": (Effort(motion=None), (8,)),
+    "default": (Effort(motion=0, spacings=(16, 32)), (8,)),
+    "max": (Effort(motion=1, spacings=(8, 16, 32)), (2, 4, 8, 16, 32)),
+}
+_BOX_VOXELS = 1 << 23
+_BOX_FRAMES = 33
+
+
+@dataclass(frozen=True)
+class WaveletCodec(Codec):
+    """Frames predicted over time with motion, lifted in space, quantised, and coded by integer networks.
+
+    Parameters
+    ----------
+    quality
+        Quality index from 0 (smallest) to 20 (best), continuous (paper, section 3.1); None is lossless.
+    size
+        Of the networks: "small", or "none" for a plain wavelet coder.
+    effort
+        "fast" looks for no motion; "max" also tries several distances of key frames.
+    model
+        SHA-256 of the networks; None takes the newest of the size.
+    low, high
+        Range of the stored values, which `prepare` takes from the volume.
+    """
+
+    quality: float | None = None
+    size: str = "small"
+    effort: str = "default"
+    model: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+    name: ClassVar[str] = "wavelet"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        lossless=True, error_bound=False, max_bits=16, floats=True, needs_weights=True
+    )
+    quality_range: ClassVar[tuple[float, float] | None] = (0.0, BEST)
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and not 0 <= self.quality <= BEST:
+            msg = f"codec 'wavelet': quality is 0 to {BEST:g}, not {self.quality:g}"
+            raise OptionError(msg)
+        for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
+            if getattr(self, name) not in known:
+                msg = f"codec 'wavelet': {name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
+                raise OptionError(msg)
+        if self.size != "none" and self.model is None:
+            object.__setattr__(self, "model", current_model(self.size))
+
+    @property
+    def model_sha256(self) -> str | None:  # type: ignore[override]
+        """SHA-256 of the networks."""
+        return self.model
+
+    @property
+    def exact(self) -> bool:
+        """Whether the settings are lossless."""
+        return self.quality is None
+
+    def with_quality(self, quality: float) -> WaveletCodec:
+        """Return the codec at a quality index."""
+        return replace(self, quality=round(quality, 4))
+
+    def prepare(self, voxels: AnyArray) -> WaveletCodec:
+        """Return the codec with the range of values of a volume."""
+        if voxels.size == 0:
+            return self
+        finite = voxels[np.isfinite(voxels)] if voxels.dtype.kind == "f" else voxels
+        if finite.size == 0:
+            return self
+        return replace(self, low=float(finite.min()), high=float(finite.max()))
+
+    def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
+        """Return whole frames, up to 33 of them: key frames lie up to 32 apart."""
+        del dtype
+        sequences, frames, height, width = (max(1, size) for size in shape)
+        budget = max(1, min(_BOX_FRAMES, _BOX_VOXELS // (height * width)))
+        length = -(-frames // -(-frames // budget))
+        return max(1, min(sequences, budget // length)), length, height, width
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> WaveletCodec:
+        """Build the codec from `to_dict`'s result; raise `FormatError` if it is malformed."""
+        if set(settings) != {field.name for field in fields(cls)}:
+            msg = f"codec 'wavelet': malformed settings {settings!r:.200}"
+            raise FormatError(msg)
+        try:
+            return cls(**settings)
+        except (OptionError, TypeError, ValueError) as error:
+            msg = f"codec 'wavelet': {error}"
+            raise FormatError(msg) from error
+
+    def encode(self, group: FrameGroup) -> bytes:
+        """Return the coded group: where key frames lie is chosen by rate and distortion.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If voxels are not finite, or cannot be coded without loss as asked.
+        """
+        if group.voxels.size == 0:
+            return b""
+        codec = self if self.low is not None else self.prepare(group.voxels)
+        intensity = codec._intensity(group.voxels.dtype)
+        if self.exact and not intensity.lossless:
+            msg = "the wavelet codec is lossless only for integers that span 16 bits; "
+            msg += "give a quality, or use the adaptive codec"
+            raise UnsupportedDataError(msg)
+        frames = intensity.forward(group.voxels)
+        effort, gops = EFFORTS[self.effort]
+        coded = [self._encode(frames, intensity, gop, effort) for gop in _useful(gops, frames.shape[1])]
+        return min(coded, key=lambda group: group[1])[0].data
+
+    def _encode(
+        self, frames: np.ndarray, intensity: Intensity, gop: int, effort: Effort
+    ) -> tuple[CodedGroup, float]:
+        layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
+        value = 1 << intensity.fraction_bits
+        top = intensity.top
+        quality = None if self.quality is None else quality_of(self.quality, max(top, 1), layers, value=value)
+        coded = GroupEncoder(frames, top, gop, quality, self._networks(), effort).encode()
+        return coded, _cost(coded, frames, quality)
+
+    def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
+        """Return the group's voxels.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If ``data`` is not a valid group of that shape.
+        """
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        intensity = self._intensity(dtype)
+        networks = self._networks()
+        symbols = parse_symbols(data, shape, networks)
+        return intensity.backward(synthesise(symbols, shape, intensity.top, networks), dtype)
+
+    def _networks(self) -> WaveletModel | None:
+        return None if self.model is None else model_of(self.model)
+
+    def _intensity(self, dtype: np.dtype[Any]) -> Intensity:
+        return Intensity(self.low or 0.0, self.high or 0.0, dtype.kind != "f", self.exact)
+
+
+def _useful(gops: tuple[int, ...], frames: int) -> tuple[int, ...]:
+    """Return the distances of key frames that make a difference for so many frames."""
+    most = next((gop for gop in GOPS if gop >= frames - 1), GOPS[-1])
+    return tuple(dict.fromkeys(min(gop, most) for gop in gops))
+
+
+def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> float:
+    """Return rate and distortion as one number: squared errors, in working units, and bits at their weight."""
+    bits = 8.0 * len(coded.data)
+    if quality is None:
+        return bits
+    difference = (coded.pictures - frames).astype(np.float64)
+    weight = quality.rate_weight / 4096 * (quality.steps[0] / 16) ** 2
+    return float(np.vdot(difference, difference)) + weight * bits
