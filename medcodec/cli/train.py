@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -74,8 +73,13 @@ class Train(Command):
             self.out,
             resume=self.resume,
             threads=self.threads,
-            command=shlex.join(["medcodec", *sys.argv[1:]]),
+            command=self._command(),
             tell=self.console.note,
         )
         self.console.result(f"the model is {trained.model}, its card {trained.card}")
         return DONE
+
+    def _command(self) -> str:
+        data = [word for path in self.data for word in ("--data", str(path))]
+        words = ["medcodec", "train", self.codec, "--config", str(self.config), *data, "--out", str(self.out)]
+        return shlex.join(words)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.motion import MotionField, grid_shape, warp
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.training.config import DataSettings
@@ -21,36 +22,9 @@ from medcodec.volume.frames import frame_axes, frame_layout
 Random = np.random.Generator
 Frames = npt.NDArray[np.int32]
 
-TOP_BITS = 16
 _SMALLEST_SIDE = 16
 _SMALLEST_SPAN = 8
-# Values of few bits are given these more below their unit, as far as 16 bits reach.
-_FRACTION_BITS = 4
 _MOTION_SPACING = 32
-
-
-@dataclass(frozen=True)
-class Working:
-    """Frames in working units.
-
-    Parameters
-    ----------
-    frames
-        int32 of shape (sequences, frames, height, width), 0 to ``top``.
-    low, shift
-        Stored values, where they were integers, less ``low`` and times ``2**shift`` are working units.
-    top
-        Greatest working value.
-    """
-
-    frames: Frames
-    low: int
-    shift: int
-    top: int
-
-    def values(self) -> npt.NDArray[np.int64]:
-        """Return stored values, rounded."""
-        return ((self.frames.astype(np.int64) + (1 << self.shift >> 1)) >> self.shift) + self.low
 
 
 @dataclass(frozen=True)
@@ -62,14 +36,18 @@ class TrainingSequence:
     name
         Of the scan, and the number of the draw.
     frames
-        int32 of shape (sequences, frames, height, width), working units of 0 to ``top``.
+        int32 of shape (sequences, frames, height, width), whole numbers of 0 to ``top``.
     top
-        Greatest working value.
+        Of the scan's range of values.
     """
 
     name: str
     frames: Frames
     top: int
+
+    def intensity(self, *, exact: bool) -> Intensity:
+        """Return how the codec would turn these numbers into working units."""
+        return Intensity(0.0, float(self.top), whole=True, exact=exact)
 
 
 @dataclass(frozen=True)
@@ -140,18 +118,35 @@ def draw_sequences(
 ) -> Iterator[TrainingSequence]:
     """Yield sequences drawn from a scan and varied at random.
 
+    Integers that span at most 16 bits stay what they are, above the least of the scan; others, and floats,
+    are mapped to 16 bits as the codec does it, with zeros where they are not finite.
+
     Raises
     ------
     MedcodecError
         If the volume cannot be laid out as frames.
     """
-    for number in range(settings.draws):
-        drawn = _drawn(volume.voxels, settings, random)
-        working = None if drawn is None else to_working(drawn)
-        if working is None or working.top < _SMALLEST_SPAN << working.shift:
-            continue
-        frames = vary(working.frames, working.top, settings, random)
-        yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), working.top)
+    if volume.voxels.size == 0:
+        return
+    layouts = [frame_layout(volume.voxels, axis) for axis in frame_axes(volume.voxels.shape)]
+    intensity = _intensity(_finite(layouts[0].to_frames(volume.voxels)))
+    wide = [layout for layout in layouts if min(layout.frame_shape[2:]) >= _SMALLEST_SIDE]
+    for number in range(settings.draws if wide else 0):
+        # The usual axis half of the time; of a volume over time, the others are frames over slices.
+        layout = wide[0] if random.random() < 0.5 else wide[int(random.integers(len(wide)))]
+        drawn = _drawn(layout.to_frames(volume.voxels), settings, random)
+        frames = intensity.forward(_finite(drawn))
+        if np.ptp(frames) >= _SMALLEST_SPAN:
+            frames = vary(frames, intensity.top, settings, random)
+            yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), intensity.top)
+
+
+def _finite(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.nan_to_num(frames, posinf=0, neginf=0) if frames.dtype.kind == "f" else frames
+
+
+def _intensity(frames: npt.NDArray[Any]) -> Intensity:
+    return Intensity(float(frames.min()), float(frames.max()), whole=frames.dtype.kind != "f", exact=True)
 
 
 def read_sequences(scan: ScanSource, settings: DataSettings, seed: Sequence[int]) -> list[TrainingSequence]:
@@ -164,15 +159,8 @@ def read_sequences(scan: ScanSource, settings: DataSettings, seed: Sequence[int]
     return list(draw_sequences(volume, scan.name, settings, np.random.default_rng(seed)))
 
 
-def _drawn(voxels: npt.NDArray[Any], settings: DataSettings, random: Random) -> npt.NDArray[Any] | None:
-    """Return frames of a random axis: of one or two sequences, a range, a crop; None if all are too thin."""
-    layouts = [frame_layout(voxels, axis) for axis in frame_axes(voxels.shape)]
-    wide = [layout for layout in layouts if min(layout.frame_shape[2:]) >= _SMALLEST_SIDE]
-    if not wide or voxels.size == 0:
-        return None
-    # The usual axis half of the time; of a volume over time, the others are frames over slices.
-    layout = wide[0] if random.random() < 0.5 else wide[int(random.integers(len(wide)))]
-    frames = layout.to_frames(voxels)
+def _drawn(frames: npt.NDArray[Any], settings: DataSettings, random: Random) -> npt.NDArray[Any]:
+    """Return one or two sequences, a range of frames, a crop."""
     most = (int(random.integers(1, 3)), settings.frames, settings.crop, settings.crop)
     return frames[tuple(_range(size, limit, random) for size, limit in zip(frames.shape, most, strict=True))]
 
@@ -181,28 +169,6 @@ def _range(size: int, most: int, random: Random) -> slice:
     length = min(size, most)
     start = int(random.integers(size - length + 1))
     return slice(start, start + length)
-
-
-def to_working(frames: npt.NDArray[Any]) -> Working | None:
-    """Return values in working units; None where nothing or not enough of them is finite and differs.
-
-    Integers that span at most 16 bits stay exact; others, and floats, are mapped to 16 bits.
-    """
-    if frames.dtype.kind == "f":
-        return _mapped(np.nan_to_num(frames.astype(np.float64), posinf=0, neginf=0))
-    low, span = int(frames.min()), int(frames.max()) - int(frames.min())
-    if span.bit_length() > TOP_BITS:
-        return _mapped(frames.astype(np.float64))
-    shift = min(_FRACTION_BITS, TOP_BITS - span.bit_length())
-    working = ((frames.astype(np.int64) - low) << shift).astype(np.int32)
-    return Working(np.ascontiguousarray(working), low, shift, max(1, span << shift))
-
-
-def _mapped(frames: npt.NDArray[np.float64]) -> Working | None:
-    low, span, top = frames.min(), np.ptp(frames), (1 << TOP_BITS) - 1
-    if not (span > 0 and np.isfinite(span)):
-        return None
-    return Working(np.round((frames - low) / span * top).astype(np.int32), 0, 0, top)
 
 
 def vary(frames: Frames, top: int, settings: DataSettings, random: Random) -> Frames:

@@ -245,7 +245,7 @@ class StageLoop:
 
 
 def start_rounding(network: QuantisedNetwork) -> None:
-    """Switch rounding on, with scales of the peaks seen last; a layer that was never active has a small one."""
+    """Switch rounding on, with scales of the peaks seen last; small ones where nothing was active."""
     with torch.no_grad():
         network.log_scales.zero_()
         network.peaks.clamp_(min=_SMALLEST_PEAK)

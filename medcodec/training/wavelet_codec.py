@@ -16,6 +16,8 @@ from medcodec.codecs.base import AnyArray, FrameGroup
 from medcodec.codecs.wavelet.coefficients import FrameLevels
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
+from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS
+from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
 from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.codecs.wavelet.stream import pack_choices
@@ -24,20 +26,19 @@ from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.training import wavelet_networks as networks
 from medcodec.training.config import ModelSettings
 from medcodec.training.contract import AdapterSite, Estimate, TrainableCodec
-from medcodec.training.data import Working, to_working
 from medcodec.training.loop import start_rounding
 from medcodec.training.wavelet_samples import CORNER, EDGE, Sample, record
 
-_HEAD = struct.Struct("<qBI")
-_MAX_LAYERS = 6
+_HEAD = struct.Struct("<dd??")
 PARTS = ("overhead", "choices", "coarse", "fine")
 
 
 @dataclass(frozen=True)
 class _Coded:
-    """A group as its stream says it, with the values that it is about."""
+    """A group as its stream says it, with the working units that it is about."""
 
-    working: Working
+    intensity: Intensity
+    frames: npt.NDArray[np.int32]
     group: CodedGroup
     symbols: Symbols
     model: WaveletModel
@@ -78,27 +79,27 @@ class TrainableWavelet(TrainableCodec):
 
     def compress(self, group: FrameGroup, rate: float | None) -> bytes:
         """Return a group's real bytes; see `TrainableCodec`."""
-        working = _working(group)
-        head = _HEAD.pack(working.low, working.shift, working.top)
-        return head + self._encode(working, rate, self.exported()).data
+        intensity = _intensity(group, rate)
+        head = _HEAD.pack(intensity.low, intensity.high, intensity.whole, intensity.exact)
+        return head + self._encode(intensity.forward(group.voxels), intensity, rate, self.exported()).data
 
     def decompress(self, data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> AnyArray:
         """Return the voxels of what `compress` wrote; see `TrainableCodec`."""
         if len(data) < _HEAD.size:
             msg = "a group of the trainable wavelet codec is cut off"
             raise FormatError(msg)
-        low, shift, top = _HEAD.unpack_from(data)
+        intensity = Intensity(*_HEAD.unpack_from(data))
         model = self.exported()
         symbols = parse_symbols(data[_HEAD.size :], shape, model)
-        pictures = synthesise(symbols, shape, top, model)
-        return Working(pictures, low, shift, top).values().astype(dtype)
+        return intensity.backward(synthesise(symbols, shape, intensity.top, model), dtype)
 
     def forward(self, group: FrameGroup, rate: float | None) -> Estimate:
         """Return what a group would give; see `TrainableCodec`."""
-        working, model = _working(group), self.exported()
-        coded = self._encode(working, rate, model)
+        intensity, model = _intensity(group, rate), self.exported()
+        frames = intensity.forward(group.voxels)
+        coded = self._encode(frames, intensity, rate, model)
         symbols = parse_symbols(coded.data, group.voxels.shape, model)
-        return self._estimate(_Coded(working, coded, symbols, model))
+        return self._estimate(_Coded(intensity, frames, coded, symbols, model))
 
     def encoder_modules(self) -> list[nn.Module]:
         """Return no module: what only encoders do is searched, not learned."""
@@ -117,14 +118,18 @@ class TrainableWavelet(TrainableCodec):
                 sites.append(AdapterSite(f"networks.{name}.convs.{number}", "parallel", channels))
         return sites
 
-    def _encode(self, working: Working, rate: float | None, model: WaveletModel) -> CodedGroup:
-        quality = None if rate is None else quality_of(rate, working.top, _MAX_LAYERS)
-        return GroupEncoder(working.frames, working.top, self._gop, quality, model, self._effort).encode()
+    def _encode(
+        self, frames: npt.NDArray[np.int32], intensity: Intensity, rate: float | None, model: WaveletModel
+    ) -> CodedGroup:
+        quality, top, value = None, intensity.top, 1 << intensity.fraction_bits
+        if rate is not None:
+            quality = quality_of(rate, max(top, 1), MAX_LAYERS, value=value)
+        return GroupEncoder(frames, top, self._gop, quality, model, self._effort).encode()
 
     def _estimate(self, coded: _Coded) -> Estimate:
-        samples = record(coded.working.frames, coded.working.top, coded.symbols, coded.model).samples
+        samples = record(coded.frames, coded.intensity.top, coded.symbols, coded.model).samples
         device = next(self.networks.parameters()).device
-        bits = {part: torch.zeros(coded.working.frames.shape[:2], device=device) for part in PARTS}
+        bits = {part: torch.zeros(coded.frames.shape[:2], device=device) for part in PARTS}
         for (sequence, step), choices, levels in coded.symbols.frames:
             bits["choices"][sequence, step.frame] += 8 * len(pack_choices([choices]))
             for level, extra in _untrained_bits(levels):
@@ -167,15 +172,19 @@ class TrainableWavelet(TrainableCodec):
                     networks.CORRECTION * sample.step / networks.STEP_UNIT
                 )
                 gradients[sequence, frame] += correction - correction.detach()
-        return (pictures + gradients) / (1 << coded.working.shift) + coded.working.low
+        intensity = coded.intensity
+        unit = 1.0 if intensity.lossless else (intensity.high - intensity.low) / intensity.levels
+        return (pictures + gradients) * (unit / (1 << intensity.fraction_bits)) + intensity.low
 
 
-def _working(group: FrameGroup) -> Working:
-    working = to_working(group.voxels) if group.voxels.dtype.kind in "iu" else None
-    if working is None:
-        msg = f"voxels of {group.voxels.dtype} are not integers that span at most 16 bits: map them first"
+def _intensity(group: FrameGroup, rate: float | None) -> Intensity:
+    voxels = group.voxels
+    whole = voxels.dtype.kind != "f"
+    intensity = Intensity(float(voxels.min()), float(voxels.max()), whole=whole, exact=rate is None)
+    if rate is None and not intensity.lossless:
+        msg = f"voxels of {voxels.dtype} are not integers that span 16 bits, all that is coded without loss"
         raise UnsupportedDataError(msg)
-    return working
+    return intensity
 
 
 def _rounded(network: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
-from medcodec.codecs.wavelet.hierarchy import FrameStep
+from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS, FrameStep
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
 from medcodec.codecs.wavelet.motion import blend
-from medcodec.codecs.wavelet.quality import SCALED, Quality, quality_of
+from medcodec.codecs.wavelet.quality import SCALED, quality_of
 from medcodec.codecs.wavelet.subbands import Plane, Subband
 from medcodec.codecs.wavelet.synthesis import Synthesis
 from medcodec.codecs.wavelet.transform import Transform
@@ -38,7 +38,6 @@ KINDS = (EDGE, CORNER, FUSE, ENHANCE)
 OUTSIDE = -32768
 _LARGEST = 32767
 _LAST_STEP = 3
-_MAX_LAYERS = 6
 # How much the weight of the rate varies around what the codec uses.
 _RATE_WEIGHTS = (0.6, 1.25)
 
@@ -181,20 +180,21 @@ def _picture_sample(
     return Sample(features.astype(np.int8), targets, unit, place)
 
 
-def code_randomly(
+def record_randomly(
     sequence: TrainingSequence, settings: SampleSettings, model: WaveletModel | None, random: Random
-) -> Symbols:
-    """Return the symbols of a sequence coded as a group, of random quality and distance of key frames."""
+) -> Recording:
+    """Return samples of a sequence coded as a group, of random quality and distance of key frames."""
     gop = int(random.choice(settings.gops))
-    quality = quality_of(
-        float(random.uniform(settings.quality[0], settings.quality[1])), sequence.top, _MAX_LAYERS
-    )
-    weight = round(quality.rate_weight * float(random.uniform(*_RATE_WEIGHTS)))
-    chosen = None if random.random() < settings.reversible else Quality(quality.steps, weight)
+    index = float(random.uniform(settings.quality[0], settings.quality[1]))
+    varied = float(random.uniform(*_RATE_WEIGHTS))
+    intensity = sequence.intensity(exact=bool(random.random() < settings.reversible))
+    frames, top = intensity.forward(sequence.frames), intensity.top
+    quality = quality_of(index, top, MAX_LAYERS, value=1 << intensity.fraction_bits)
+    quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
     effort = Effort(motion=settings.motion_effort)
-    frames = sequence.frames
-    data = GroupEncoder(frames, sequence.top, gop, chosen, model, effort).encode().data
-    return parse_symbols(data, (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3]), model)
+    encoder = GroupEncoder(frames, top, gop, None if intensity.exact else quality, model, effort)
+    shape = (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3])
+    return record(frames, top, parse_symbols(encoder.encode().data, shape, model), model)
 
 
 def write_recording(path: Path, recording: Recording) -> None:
@@ -285,8 +285,8 @@ class SampleMaker:
         random = np.random.default_rng([*entropy, 1])
         recording = Recording()
         for sequence in read_sequences(scan, self.data, entropy):
-            symbols = code_randomly(sequence, self.samples, self.model, random)
-            for kind, samples in record(sequence.frames, sequence.top, symbols, self.model).samples.items():
+            recorded = record_randomly(sequence, self.samples, self.model, random)
+            for kind, samples in recorded.samples.items():
                 recording.samples[kind] += samples
         return recording
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from training_scans import moving_blobs
 
 from medcodec.codecs.base import FrameGroup
 from medcodec.errors import FormatError, UnsupportedDataError
@@ -15,7 +16,6 @@ from medcodec.training.recipe import load_config
 from medcodec.training.wavelet import CHECKPOINT, train_wavelet
 from medcodec.training.wavelet_codec import PARTS, TrainableWavelet
 from medcodec.training.wavelet_networks import build_networks
-from training_scans import moving_blobs
 
 RATE = 9.0
 # Real streams are smaller than estimates, as the coder learns from what it codes; hardly trained networks
@@ -59,7 +59,6 @@ def test_without_a_rate_nothing_is_lost(codec, group):
     with torch.no_grad():
         estimate = codec(group, None)
     assert np.array_equal(estimate.reconstruction.numpy(), group.voxels)
-    assert NEAR[0] < float(estimate.total_bits) / 8 / len(data) < NEAR[1]
 
 
 def test_gradients_reach_the_networks_that_are_used(codec, group):
@@ -75,16 +74,16 @@ def test_gradients_reach_the_networks_that_are_used(codec, group):
 
 def test_corrections_have_gradients(group):
     """Where the stream uses a network's correction, the reconstruction depends on its parameters."""
-    torch.manual_seed(0)
     networks = build_networks(ModelSettings("tiny", 4, 4))
     codec = TrainableWavelet(networks, gop=4)
+    last = networks["enhance"].convs[-1]
     with torch.no_grad():
-        # A bias that is right about every other picture, so that the encoder takes it for some.
-        networks["enhance"].convs[-1].bias.fill_(0.02)
-        networks["fuse"].convs[-1].bias.fill_(0.02)
-    estimate = codec(group, 4.0)
-    estimate.reconstruction.sum().backward()
-    assert networks["enhance"].convs[-1].bias.grad.abs().sum() > 0
+        # The smallest brightening, which is right about pictures that came out too dark.
+        last.bias.fill_(1 / 256)
+    for rate in (2.0, 3.0, 4.0, 5.0):
+        codec(group, rate).reconstruction.sum().backward()
+    assert last.bias.grad is not None
+    assert (last.bias.grad > 0).all()
 
 
 def test_names_of_sites_lead_to_modules(codec):
@@ -99,10 +98,20 @@ def test_names_of_sites_lead_to_modules(codec):
     assert parameters == {id(p) for p in codec.parameters()}
 
 
+def test_floats_are_coded_with_loss(codec, group):
+    floats = FrameGroup(group.voxels.astype(np.float32) / 7)
+    with torch.no_grad():
+        estimate = codec(floats, 15.0)
+    restored = codec.decompress(codec.compress(floats, 15.0), floats.voxels.shape, floats.voxels.dtype)
+    assert np.abs(restored - estimate.reconstruction.numpy()).max() < 1e-2
+    assert np.abs(restored - floats.voxels).max() < 2
+
+
 def test_what_cannot_be_coded_is_refused(codec, group):
-    with pytest.raises(UnsupportedDataError, match="not integers that span at most 16 bits"):
-        codec.compress(FrameGroup(group.voxels.astype(np.float32)), RATE)
-    with pytest.raises(UnsupportedDataError, match="not integers that span at most 16 bits"):
-        codec.compress(FrameGroup(np.array([0, 1 << 20]).reshape(1, 1, 1, 2)), RATE)
+    for voxels in (group.voxels.astype(np.float32), np.array([0, 1 << 20]).reshape(1, 1, 1, 2)):
+        with pytest.raises(UnsupportedDataError, match="not integers that span 16 bits"):
+            codec.compress(FrameGroup(voxels), None)
+    with pytest.raises(UnsupportedDataError, match="NaN"):
+        codec.compress(FrameGroup(np.full((1, 1, 8, 8), np.nan, np.float32)), RATE)
     with pytest.raises(FormatError):
         codec.decompress(b"short", group.voxels.shape, group.voxels.dtype)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from medcodec.errors import MedcodecError, OptionError
 from medcodec.training.config import DataSettings
-from medcodec.training.data import read_sequences, scan_sha256, to_working, training_scans, vary
-from medcodec.volume import find_scans
+from medcodec.training.data import draw_sequences, read_sequences, scan_sha256, training_scans, vary
+from medcodec.volume import find_scans, from_array
 
+STILL = DataSettings(draws=12, frames=6, crop=40, flip=0, intensity=0, noise=0, motion=0)
 SETTINGS = DataSettings(draws=12, frames=5, crop=36)
 
 
@@ -30,8 +31,7 @@ def test_sequences_of_a_seed_are_the_same(scans):
 
 def test_frames_follow_time_and_slices(scans):
     (scan,) = find_scans(scans / "cine.nii")
-    plain = DataSettings(draws=12, frames=6, crop=40, flip=0, intensity=0, noise=0, motion=0)
-    lengths = {sequence.frames.shape[1] for sequence in read_sequences(scan, plain, [0])}
+    lengths = {sequence.frames.shape[1] for sequence in read_sequences(scan, STILL, [0])}
     assert lengths == {3, 6}
 
 
@@ -66,23 +66,28 @@ def test_hash_is_of_the_files(scans):
     assert scan_sha256(scan) == hashlib.sha256((scans / "held.nii").read_bytes()).hexdigest()
 
 
-@given(
-    low=st.integers(-(1 << 31), (1 << 31) - (1 << 17)),
-    span=st.integers(0, (1 << 16) - 1),
-    seed=st.integers(0, 100),
-)
-def test_integers_of_16_bits_come_back(low, span, seed):
-    values = np.random.default_rng(seed).integers(low, low + span + 1, (1, 2, 4, 5))
-    working = to_working(values)
-    assert working.frames.max() <= working.top < 1 << 16
-    assert np.array_equal(working.values(), values)
+@settings(max_examples=50, deadline=None)
+@given(low=st.integers(-(1 << 31), (1 << 31) - (1 << 17)), span=st.integers(8, (1 << 16) - 1))
+def test_integers_of_16_bits_stay_what_they_are(low, span):
+    values = np.random.default_rng(span).integers(low, low + span + 1, (24, 20, 3))
+    values[0, 0, 0], values[0, 0, 1] = low, low + span
+    sequences = list(draw_sequences(from_array(values), "made up", STILL, np.random.default_rng(0)))
+    assert sequences
+    for sequence in sequences:
+        assert sequence.top == span
+        assert np.isin(sequence.frames + low, values).all()
 
 
 def test_floats_are_mapped_to_16_bits():
-    values = np.array([np.nan, -2.0, 0.0, 6.0, np.inf]).reshape(1, 1, 1, 5)
-    working = to_working(values)
-    assert working.frames.ravel().tolist() == [16384, 0, 16384, 65535, 16384]
-    assert to_working(np.full((1, 1, 2, 2), np.nan)) is None
+    values = np.random.default_rng(0).random((20, 24, 3)).astype(np.float32)
+    values[3, 4] = np.nan, np.inf, -2
+    for sequence in draw_sequences(from_array(values), "made up", STILL, np.random.default_rng(0)):
+        assert sequence.top == 65535
+        assert (sequence.frames.min(), sequence.frames.max()) == (0, 65535)
+    flat = from_array(np.full((20, 20, 3), np.nan, np.float32))
+    assert not list(draw_sequences(flat, "flat", STILL, np.random.default_rng(0)))
+    thin = from_array(np.arange(20 * 9 * 3).reshape(20, 9, 3))
+    assert not list(draw_sequences(thin, "thin", STILL, np.random.default_rng(0)))
 
 
 @settings(max_examples=30, deadline=None)

@@ -24,7 +24,9 @@ def test_tiny_recipe_is_read(recipe):
     assert config.text == recipe.read_text()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("wavelet-*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes").glob("wavelet-*.toml")), ids=lambda path: path.stem
+)
 def test_shipped_recipes_are_read(path):
     assert load_config(path).model.size == path.stem.removeprefix("wavelet-")
 
@@ -38,7 +40,11 @@ def test_shipped_recipes_are_read(path):
         ("draws = 1", "draws = 0", r"data\.draws is at least 1"),
         ("quality = [4, 14]", "quality = [14, 4]", r"samples\.quality is two numbers from 0 to 20"),
         ("gops = [4]", "gops = [3]", r"samples\.gops is a list of"),
-        ('networks = ["context"]', 'networks = ["contexts"]', r"stage 'second', networks is a list of context"),
+        (
+            'networks = ["context"]',
+            'networks = ["contexts"]',
+            r"stage 'second', networks is a list of context",
+        ),
         ("steps = 14", "", r"stage 'second' needs either minutes or steps"),
         ("steps = 14", "steps = 14\nminutes = 1", r"stage 'second' needs either minutes or steps"),
         ("steps = 16", 'steps = 16\nsamples = "previous"', r"stage 'first', samples is \"none\""),

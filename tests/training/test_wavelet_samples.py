@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from training_scans import moving_blobs
 
 from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder
@@ -27,7 +28,6 @@ from medcodec.training.wavelet_samples import (
     record,
     write_recording,
 )
-from training_scans import moving_blobs
 
 TOP, Q = 900, 8
 

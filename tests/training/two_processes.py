@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from medcodec.training import loop, wavelet
+from medcodec.training import loop
 from medcodec.training.processes import started_processes
 from medcodec.training.recipe import load_config
+from medcodec.training.wavelet import train_wavelet
 
 finish, step = loop.StageLoop._finish, loop.StageLoop._step
 batches = []
@@ -21,19 +22,23 @@ def gathered(values: torch.Tensor) -> list[torch.Tensor]:
 
 
 def checked_finish(self) -> None:
-    weights = torch.cat([p.detach().ravel() for network in self._networks.values() for p in network.parameters()])
+    weights = torch.cat(
+        [p.detach().ravel() for network in self._networks.values() for p in network.parameters()]
+    )
     first, second = gathered(weights)
     assert torch.equal(first, second)
     assert weights.isfinite().all()
+    losses = gathered(torch.stack(batches))
+    assert not torch.equal(*losses), "all processes saw the same batches"
     finish(self)
 
 
 def noted_step(self, rate: float) -> None:
     step(self, rate)
-    batches.append(next(iter(self._sums.values()))[0] if self._sums else torch.zeros((), dtype=torch.float64))
+    batches.append(next(iter(self._sums.values()))[0])
 
 
-def main(recipe: str, scans: str, out: str) -> None:
+def check_averages() -> None:
     with started_processes() as processes:
         parameter = torch.nn.Parameter(torch.zeros(3))
         parameter.grad = torch.full((3,), 1.0 + processes.rank)
@@ -43,21 +48,18 @@ def main(recipe: str, scans: str, out: str) -> None:
         assert untouched.grad is None
         assert processes.shared(10.0 + processes.rank) == 10.0
         assert processes.writes == (processes.rank == 0)
-        loop.StageLoop._finish, loop.StageLoop._step = checked_finish, noted_step
-        run = wavelet._Training(load_config(Path(recipe)), *found(recipe, scans), Path(out), processes, say=tell)
-        run.train(False, "")
-        first, second = gathered(torch.stack(batches))
-        assert not torch.equal(first, second), "all processes saw the same batches"
 
 
-def found(recipe: str, scans: str) -> list[object]:
-    from medcodec.training.data import training_scans
-
-    return [training_scans([Path(scans)], load_config(Path(recipe)).data)]
-
-
-def tell(text: str) -> None:
-    sys.stderr.write(text + "\n")
+def main(recipe: str, scans: str, out: str) -> None:
+    check_averages()
+    loop.StageLoop._finish, loop.StageLoop._step = checked_finish, noted_step
+    train_wavelet(
+        load_config(Path(recipe)),
+        [Path(scans)],
+        Path(out),
+        threads=1,
+        tell=lambda text: print(text, flush=True),
+    )
 
 
 main(*sys.argv[1:])
