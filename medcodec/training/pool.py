@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.errors import OptionError
-from medcodec.training.wavelet_samples import CORNER, EDGE, OUTSIDE, Recording, Sample, read_recording
+from medcodec.training.wavelet_samples import CORNER, EDGE, KINDS, OUTSIDE, Recording, Sample, read_recording
 
 Random = np.random.Generator
 _Item = TypeVar("_Item", np.int8, np.int16)
@@ -68,26 +68,25 @@ class SamplePool:
         if number == self._round or self._whole:
             return
         self._round = number
-        held, left = Recording(), self._budget
-        order = np.random.default_rng([*self._seed, number]).permutation(len(self._paths))
-        taken = 0
-        for index in sorted(order.tolist()) if self._fits() else order.tolist():
+        order = np.random.default_rng([*self._seed, number]).permutation(len(self._paths)).tolist()
+        held: dict[int, Recording] = {}
+        left = self._budget
+        for index in order:
             recording = read_recording(self._paths[index])
             left -= recording.nbytes
-            if left < 0 and taken:
+            if left < 0 and held:
                 break
-            for kind, samples in recording.samples.items():
-                held.samples[kind] += samples
-            taken += 1
-        self._whole = taken == len(self._paths)
-        self._samples = held.samples
-        self._sums = {
-            kind: np.cumsum([_weight(kind, one) for one in many]) for kind, many in held.samples.items()
-        }
+            held[index] = recording
+        self._whole = len(held) == len(self._paths)
+        # In the order of files: where all fit, rounds do not differ, so that runs can be resumed in any.
+        recordings = [held[index] for index in sorted(held)]
+        self._samples = {kind: [one for each in recordings for one in each.samples[kind]] for kind in KINDS}
+        weights = {kind: [_weight(kind, one) for one in many] for kind, many in self._samples.items()}
+        self._sums = {kind: np.cumsum(many) for kind, many in weights.items()}
 
-    def _fits(self) -> bool:
-        # Packed files are smaller than what they hold, never larger: this only spares a permutation.
-        return sum(path.stat().st_size for path in self._paths) * 16 < self._budget
+    def has(self, kind: str) -> bool:
+        """Tell whether there are samples of a kind."""
+        return bool(self._samples[kind])
 
     def batch(self, kind: str, crops: int, size: int, random: Random) -> Batch:
         """Return random crops; those of subbands are negated at random, those of pictures are mirrored.
@@ -104,9 +103,8 @@ class SamplePool:
         """
         samples, sums = self._samples[kind], self._sums[kind]
         if not samples:
-            msg = (
-                f"no samples of {kind} came out of these scans: they have too few frames or too little detail"
-            )
+            msg = f"no samples for {kind} came out of these scans: they have too few frames or too little "
+            msg += "detail; give more scans, or leave it out of the networks of the stage"
             raise OptionError(msg)
         chosen = np.minimum(np.searchsorted(sums, random.random(crops) * sums[-1]), len(samples) - 1)
         channels = samples[0].features.shape[0]

@@ -220,9 +220,10 @@ class _Training:
         maker = self._maker(last, validation=validation)
         paths = [path for _, path in maker.make(scans)]
         pool = SamplePool(paths, budget_megabytes=self._config.loop.pool_megabytes, seed=[_FOR_VALIDATION])
+        pool.turn_to(0)
         task = WaveletTask(
             run.networks,
-            list(run.networks),
+            [name for name in run.networks if pool.has(networks.kind_of(name))],
             pool,
             settings=self._config.loop,
             seed=[self._config.loop.seed, _FOR_VALIDATION],

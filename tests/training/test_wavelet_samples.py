@@ -14,6 +14,7 @@ from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE
 from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.codecs.wavelet.stream import parse
+from medcodec.errors import OptionError
 from medcodec.training.config import DataSettings, SampleSettings
 from medcodec.training.data import training_scans
 from medcodec.training.pool import SamplePool
@@ -23,6 +24,7 @@ from medcodec.training.wavelet_samples import (
     EDGE,
     KINDS,
     OUTSIDE,
+    Recording,
     SampleMaker,
     read_recording,
     record,
@@ -129,6 +131,22 @@ def test_samples_are_made_once_and_by_all_processes(scans, tmp_path):
     list(maker.make(found.training))
     assert made[0].read_bytes() == before[made[0]][1]
     assert all(path.stat().st_mtime_ns == before[path][0] for path in made[1:])
+
+
+def test_pools_that_hold_all_are_the_same_in_every_round(recording, tmp_path):
+    for number in range(3):
+        part = Recording()
+        part.samples[EDGE] = recording.samples[EDGE][number::3]
+        write_recording(tmp_path / f"{number}.npz", part)
+    drawn = []
+    for start in (0, 5):
+        pool = SamplePool(sorted(tmp_path.iterdir()), budget_megabytes=100, seed=[7])
+        pool.turn_to(start)
+        drawn.append(pool.batch(EDGE, 8, 10, np.random.default_rng(5)).features)
+        assert not pool.has(FUSE)
+        with pytest.raises(OptionError, match="leave it out of the networks"):
+            pool.batch(FUSE, 8, 10, np.random.default_rng(5))
+    assert np.array_equal(*drawn)
 
 
 def test_pools_are_bounded_and_follow_their_seed(recording, tmp_path):
