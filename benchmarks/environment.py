@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("medcodec", "imagecodecs", "tomoz", "av", "pyjpegls", "zstandard", "blosc2", "pcodec", "numpy")
+PACKAGES = (
+    "medcodec",
+    "imagecodecs",
+    "tomoz",
+    "av",
+    "imageio-ffmpeg",
+    "pyjpegls",
+    "zstandard",
+    "blosc2",
+    "pcodec",
+    "numpy",
+)
 
 
 def preamble(command: str, arguments: Sequence[str], *, volumes: int) -> str:

@@ -6,7 +6,6 @@ Run as ``python -m benchmarks.lossless VOLUMES... --csv results.csv``; see ``ben
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,13 +18,12 @@ import benchmarks.general_rivals
 import benchmarks.integer_rivals
 import benchmarks.medcodec_entries
 import benchmarks.video_rivals  # noqa: F401 - these modules fill the registry
-from benchmarks.environment import preamble
+from benchmarks.command import Benchmark
 from benchmarks.measure import cpu_time, measure_apart
-from benchmarks.options import add_common_options, choose
 from benchmarks.rivals import RIVALS, AnyArray, Job, Rival
-from benchmarks.rows import Key, Row, run_resumable
+from benchmarks.rows import Key, Row
 from benchmarks.tables import lossless_report
-from benchmarks.volumes import Source, find_sources, integer_view, load_stack, shape_text, write_plain
+from benchmarks.volumes import Source, integer_view, load_stack, shape_text, write_plain
 
 INTEGER_VALUED = "integer-valued"
 
@@ -80,26 +78,26 @@ def _prepare(source: Source, stack: AnyArray, rival: Rival, folder: Path) -> tup
     return Job(view.values, view.bits), note and f"{note}; given as integers"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lossless", description=__doc__)
-    add_common_options(parser, codecs=list(RIVALS))
-    options = parser.parse_args(arguments)
-    codecs = choose(options.codecs, {name: rival.missing() for name, rival in RIVALS.items()})
-    sources = find_sources(options.volumes)
-    tasks: dict[Key, Callable[[], Row]] = {
+def _tasks(
+    sources: Sequence[Source], codecs: Sequence[str], options: argparse.Namespace
+) -> dict[Key, Callable[[], Row]]:
+    del options
+    return {
         (source.name, codec): partial(measure_apart, measure, describe, source, codec)
         for codec in codecs
         for source in sources
     }
-    rows = run_resumable(tasks, options.csv, Row, jobs=options.jobs, redo=options.redo)
-    command = "python -m benchmarks.lossless"
-    given = sys.argv[1:] if arguments is None else arguments
-    report = f"{preamble(command, given, volumes=len(sources))}\n\n{lossless_report(rows)}"
-    if options.markdown:
-        options.markdown.write_text(report)
-    print(report)
-    return int(any(row.exact is False for row in rows))
+
+
+main = Benchmark(
+    name="lossless",
+    text=__doc__,
+    kind=Row,
+    missing={name: rival.missing for name, rival in RIVALS.items()},
+    tasks=_tasks,
+    report=lossless_report,
+    is_broken=lambda row: row.exact is False,
+).main
 
 
 if __name__ == "__main__":

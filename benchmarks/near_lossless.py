@@ -6,7 +6,6 @@ Run as ``python -m benchmarks.near_lossless VOLUMES... --csv results.csv``; see 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,14 +14,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.environment import preamble
+from benchmarks.command import Benchmark
 from benchmarks.measure import cpu_time, measure_apart
 from benchmarks.near_rivals import NEAR_RIVALS, NearRival
 from benchmarks.near_tables import near_report
-from benchmarks.options import add_common_options, choose
 from benchmarks.rivals import AnyArray, Job
-from benchmarks.rows import Key, NearRow, run_resumable
-from benchmarks.volumes import Source, find_sources, integer_view, load_stack, shape_text, write_plain
+from benchmarks.rows import Key, NearRow
+from benchmarks.volumes import Source, integer_view, load_stack, shape_text, write_plain
 
 MAX_ERRORS = (1, 2, 3, 5, 8, 12)
 RIVALS = {rival.name: rival for rival in NEAR_RIVALS}
@@ -82,28 +80,31 @@ def _compare(original: AnyArray, decoded: AnyArray) -> tuple[int, float]:
     return int(errors.max()), float(psnr_db)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.near_lossless", description=__doc__)
-    add_common_options(parser, codecs=list(RIVALS))
-    parser.add_argument("--max-errors", nargs="+", type=int, default=MAX_ERRORS, metavar="N")
-    options = parser.parse_args(arguments)
-    codecs = choose(options.codecs, {name: rival.missing() for name, rival in RIVALS.items()})
-    sources = find_sources(options.volumes)
-    tasks: dict[Key, Callable[[], NearRow]] = {
+def _tasks(
+    sources: Sequence[Source], codecs: Sequence[str], options: argparse.Namespace
+) -> dict[Key, Callable[[], NearRow]]:
+    return {
         (source.name, codec, max_error): partial(measure_apart, measure, describe, source, codec, max_error)
         for codec in codecs
         for source in sources
         for max_error in options.max_errors
     }
-    rows = run_resumable(tasks, options.csv, NearRow, jobs=options.jobs, redo=options.redo)
-    command = "python -m benchmarks.near_lossless"
-    given = sys.argv[1:] if arguments is None else arguments
-    report = f"{preamble(command, given, volumes=len(sources))}\n\n{near_report(rows)}"
-    if options.markdown:
-        options.markdown.write_text(report)
-    print(report)
-    return int(any(row.note == "bound broken" for row in rows))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-errors", nargs="+", type=int, default=MAX_ERRORS, metavar="N")
+
+
+main = Benchmark(
+    name="near_lossless",
+    text=__doc__,
+    kind=NearRow,
+    missing={name: rival.missing for name, rival in RIVALS.items()},
+    tasks=_tasks,
+    report=near_report,
+    is_broken=lambda row: row.note == "bound broken",
+    add_options=_add_options,
+).main
 
 
 if __name__ == "__main__":

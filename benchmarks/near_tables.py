@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from benchmarks.curves import OVERLAP_NOTE, Point, delta, delta_text, rising
 from benchmarks.markdown import markdown_table
 from benchmarks.rows import NearRow
-from medcodec.errors import UnsupportedDataError
-from medcodec.evaluation.bjontegaard import Delta, bd_rate
 
 OWN = "medcodec-"
 FALLBACK = "jpegls"
-
-Point = tuple[float, float]
 
 
 def near_report(rows: Sequence[NearRow]) -> str:
@@ -55,34 +52,21 @@ def _bd_table(rows: Sequence[NearRow], pairs: Sequence[tuple[str, str]]) -> str:
     for test, anchor in pairs:
         cells, known = [], []
         for file in files:
-            delta = _delta(_curve(rows, file, anchor), _curve(rows, file, test))
-            if delta is not None:
-                known.append(delta.value)
-            cells.append("-" if delta is None else f"{delta.value:+.1f}{'*' if delta.warning else ''}")
+            found = delta(_curve(rows, file, anchor), _curve(rows, file, test))
+            if found is not None:
+                known.append(found.value)
+            cells.append(delta_text(found))
         lines.append([test, anchor, f"{fmean(known):+.1f}" if known else "-", *cells])
     if not lines:
         return ""
     text = "## BD-rate in percent at equal PSNR (negative: smaller)\n\n"
     text += markdown_table(["codec", "against", "mean", *files], lines)
-    return text + "\n\n\\* The curves share little of the PSNR range that they cover."
-
-
-def _delta(anchor: list[Point], test: list[Point]) -> Delta | None:
-    """Return the BD-rate, or None where the curves have too little in common."""
-    try:
-        return bd_rate(anchor, test)
-    except UnsupportedDataError:
-        return None
+    return f"{text}\n\n{OVERLAP_NOTE}"
 
 
 def _curve(rows: Sequence[NearRow], file: str, codec: str) -> list[Point]:
-    """Return rates and PSNRs in dB, without the points that cost more and give no more."""
     found = [row for row in rows if row.file == file and row.codec == codec]
-    rising: list[Point] = []
-    for bpv, psnr_db in sorted((row.bpv or 0, row.psnr_db or 0) for row in found):
-        if not rising or (bpv > rising[-1][0] and psnr_db > rising[-1][1]):
-            rising.append((bpv, psnr_db))
-    return rising
+    return rising((row.bpv or 0, row.psnr_db or 0) for row in found)
 
 
 def _same_bound_table(rows: Sequence[NearRow], own: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-Key = tuple[str | int, ...]
+Key = tuple[str | float, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,68 @@ class NearRow:
         return self.file, self.codec, self.max_error
 
 
-AnyRow = TypeVar("AnyRow", Row, NearRow)
+@dataclass(frozen=True)
+class LossyRow:
+    """One lossy measurement.
+
+    Parameters
+    ----------
+    file, codec, note
+        As in `Row`.
+    kind
+        Of scan or video.
+    protocol
+        "8-bit" or "native".
+    shape, dtype, voxels
+        Of what was coded, shape as width, height, frames; of a video its luma, voxels are pixels.
+    point
+        The codec's setting.
+    bytes, bpv
+        The whole `.medc` files, and bits per voxel.
+    coded_bytes, coded_bpv
+        The same without their headers, indices and checksums.
+    psnr_db
+        Mean of the slices' PSNR; the peak is 255 for 8 bits, else the data range of what was coded. For video
+        the mean of the frames' (6 Y + U + V) / 8.
+    volume_psnr_db
+        From the mean squared error of all slices; None for video.
+    rgb_psnr_db
+        Of video only, BT.709.
+    largest_error
+        The greatest error, in units of what was coded.
+    encode_s, encode_cpu_s, decode_s, decode_cpu_s
+        Wall and CPU seconds, of programs that were run, too.
+    """
+
+    file: str
+    kind: str
+    protocol: str
+    shape: str
+    dtype: str
+    voxels: int
+    codec: str
+    point: float
+    bytes: int | None = None
+    bpv: float | None = None
+    coded_bytes: int | None = None
+    coded_bpv: float | None = None
+    psnr_db: float | None = None
+    volume_psnr_db: float | None = None
+    rgb_psnr_db: float | None = None
+    largest_error: float | None = None
+    encode_s: float | None = None
+    encode_cpu_s: float | None = None
+    decode_s: float | None = None
+    decode_cpu_s: float | None = None
+    note: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells this measurement from others."""
+        return self.file, self.protocol, self.codec, self.point
+
+
+AnyRow = TypeVar("AnyRow", Row, NearRow, LossyRow)
 
 
 def run_resumable(
@@ -110,7 +171,7 @@ def run_resumable(
     path
         The CSV file.
     kind
-        `Row` or `NearRow`.
+        `Row`, `NearRow` or `LossyRow`.
     jobs
         How many run at a time.
     redo

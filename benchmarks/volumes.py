@@ -52,7 +52,7 @@ class IntegerView:
     bits: int
 
 
-def find_sources(patterns: Iterable[str]) -> list[Source]:
+def find_sources(patterns: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES) -> list[Source]:
     """Return the volumes that files, folders (searched to the bottom) and globs name, without repeats.
 
     Raises
@@ -62,22 +62,22 @@ def find_sources(patterns: Iterable[str]) -> list[Source]:
     """
     found: dict[Path, Source] = {}
     for pattern in patterns:
-        sources = _expand(pattern)
+        sources = _expand(pattern, suffixes)
         if not sources:
-            msg = f"{pattern}: no volume found; give files, folders or globs of {', '.join(SUFFIXES)}"
+            msg = f"{pattern}: no volume found; give files, folders or globs of {', '.join(suffixes)}"
             raise FileNotFoundError(msg)
         for source in sources:
             found.setdefault(source.path.resolve(), source)
     return list(found.values())
 
 
-def _expand(pattern: str) -> list[Source]:
+def _expand(pattern: str, suffixes: tuple[str, ...]) -> list[Source]:
     root = Path(pattern)
     if root.is_dir():
-        files = sorted(path for path in root.rglob("*") if path.name.endswith(SUFFIXES))
+        files = sorted(path for path in root.rglob("*") if path.name.endswith(suffixes))
         return [Source(path.relative_to(root).as_posix(), path) for path in files]
     paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
-    return [Source(path.name, path) for path in paths if path.name.endswith(SUFFIXES)]
+    return [Source(path.name, path) for path in paths if path.name.endswith(suffixes)]
 
 
 def load_stack(path: Path) -> AnyArray:

@@ -61,7 +61,7 @@ def choose_codecs(
     max_error: float | None,
     target: Target | None,
 ) -> list[Codec]:
-    """Return the codecs to try, in order: the next one only if one does not reach the target.
+    """Return the codecs to try, in order: see `medcodec.writing.WritingPlan.write`.
 
     Parameters
     ----------
@@ -114,6 +114,7 @@ def _automatic(effort: str | None, max_error: float | None, target: Target | Non
         return [adaptive]
     from medcodec.codecs.standard.auto import ADAPTIVE_PSNR_DB, best_lossy  # noqa: PLC0415 (slow to import)
 
-    if target.kind != "psnr":
+    if target.kind == "quality":
         return [best_lossy(effort)]
-    return [adaptive] if target.value >= ADAPTIVE_PSNR_DB else [best_lossy(effort), adaptive]
+    exacting = target.kind == "psnr" and target.value >= ADAPTIVE_PSNR_DB
+    return [adaptive] if exacting else [best_lossy(effort), adaptive]

@@ -85,9 +85,12 @@ class _Squares:
             self.total += total
 
 
-def search(
-    voxels: AnyArray, codec: Codec, target: Target, write: Write, file: BinaryIO, *, final: bool = True
-) -> Reached:
+def spooled() -> BinaryIO:
+    """Return a temporary file that stays in memory while it is small."""
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_MEMORY_BYTES))
+
+
+def search(voxels: AnyArray, codec: Codec, target: Target, write: Write, file: BinaryIO) -> Reached:
     """Find the setting that comes nearest to a target, and leave its stream in ``file``.
 
     Of the settings that meet the target (a PSNR of at least that, a size of at most that; within 0.05 dB or
@@ -106,8 +109,6 @@ def search(
         the decoded voxels of each box.
     file
         Gets the stream of the trial that is taken, once.
-    final
-        Write it even if it misses the target.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def search(
         quality = _untried(trials, target, scale)
         if quality is None:
             break
-        stream = cast(BinaryIO, tempfile.SpooledTemporaryFile(_MEMORY_BYTES))  # noqa: SIM115 (outlives the loop)
+        stream = spooled()
         trial = measure(scale(quality), quality, stream)
         trials.append(trial)
         if best is None or _rank(trial, target) < _rank(best[0], target):
@@ -134,9 +135,8 @@ def search(
     trial, stream = cast(tuple[Trial, BinaryIO], best)
     reached = Reached(target, trial, len(trials))
     with stream:
-        if final or reached.met:
-            stream.seek(0)
-            shutil.copyfileobj(stream, file)
+        stream.seek(0)
+        shutil.copyfileobj(stream, file)
     return reached
 
 

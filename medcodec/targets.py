@@ -14,6 +14,8 @@ KINDS = ("psnr", "bpv", "ratio", "quality")
 _UNITS = {"psnr": " dB", "bpv": " bits per voxel", "ratio": "x", "quality": ""}
 # Near enough: of a PSNR in dB, of the logarithm of a size.
 _NEAR_DB, _NEAR_SIZE = 0.05, math.log(1.01)
+# A few dB below the PSNR from which bounded errors are the cheapest way (see codecs.standard.auto).
+_HIGH_DB = 58.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,20 @@ class Reached:
     def met(self) -> bool:
         """Whether the target was reached; otherwise the codec cannot."""
         return misses(self.trial, self.target) <= 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether another codec is unlikely to do better.
+
+        It may where the target was missed and, at a size, where the PSNR is high or the codec's best quality
+        does not use the size up: there bounded errors, or none, cost as little.
+        """
+        trial = self.trial
+        return self.met and (self.target.kind == "psnr" or (trial.psnr_db < _HIGH_DB and trial.quality < 100))
+
+    def beats(self, other: Reached) -> bool:
+        """Tell which of two results for one target to take: that which meets it, then that of higher PSNR."""
+        return (self.met, self.trial.psnr_db) > (other.met, other.trial.psnr_db)
 
     def __str__(self) -> str:
         trial, kind = self.trial, self.target.kind

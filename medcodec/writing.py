@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -9,7 +10,7 @@ from typing import BinaryIO
 from medcodec.codecs.base import Codec
 from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
-from medcodec.rate import quality_scale, search
+from medcodec.rate import quality_scale, search, spooled
 from medcodec.targets import Reached, Target
 from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
@@ -30,7 +31,11 @@ class WritingPlan:
     def write(
         self, file: BinaryIO, candidates: list[Codec], target: Target | None
     ) -> tuple[Codec, Written, Reached | None]:
-        """Write the stream by the first codec that reaches the target, or else the last."""
+        """Write the stream by the first codec.
+
+        If that leaves the target unsettled (see `Reached.settled`) the others are tried too, and the best
+        result is written.
+        """
         voxels, (codec, *others) = self.volume.voxels, candidates
         if target is not None:
             codec = quality_scale(codec, voxels)(50.0)
@@ -38,9 +43,18 @@ class WritingPlan:
         write = self._writer(codec)
         if target is None:
             return codec, write(file, codec, None), None
-        reached = search(voxels, codec, target, write, file, final=not others)
-        if others and not reached.met:
-            return self.write(file, candidates[1:], target)
+        if not others:
+            reached = search(voxels, codec, target, write, file)
+            return reached.trial.codec, reached.trial.written, reached
+        with spooled() as first, spooled() as second:
+            reached = search(voxels, codec, target, write, first)
+            stream = first
+            if not reached.settled:
+                *_, other = self.write(second, others, target)
+                if other and other.beats(reached):
+                    reached, stream = other, second
+            stream.seek(0)
+            shutil.copyfileobj(stream, file)
         return reached.trial.codec, reached.trial.written, reached
 
     def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from medcodec.cli.compress import summary_line
 from medcodec.cli.console import Console, human_bytes, ratio
 from medcodec.cli.patterns import SUFFIX
 from medcodec.container.parallel import default_threads, ordered_map
-from medcodec.errors import MedcodecError
+from medcodec.errors import LossyMammogramWarning, MedcodecError
+from medcodec.pool import run_all
 from medcodec.resume import already_done
 from medcodec.targets import target_of
 from medcodec.volume import ScanSource, find_scans, suffixes
@@ -38,22 +42,37 @@ class _Job:
     scan: ScanSource
     destination: Path
 
+    def absolute(self) -> _Job:
+        """Return the job with paths that hold in any working folder."""
+        paths = tuple(path.absolute() for path in self.scan.paths)
+        return _Job(
+            replace(self.scan, paths=paths, root=self.scan.root.absolute()), self.destination.absolute()
+        )
 
-def compress_all(inputs: list[str], folder: Path | None, *, options: dict[str, Any], console: Console) -> int:
+
+def compress_all(
+    inputs: list[str],
+    folder: Path | None,
+    *,
+    options: dict[str, Any],
+    console: Console,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> int:
     """Compress every scan in ``inputs``, show a table, and return the exit status.
 
     The results go into ``folder``, or beside the scans if that is None.
 
-    Several scans are worked on at a time; the threads that are left over are theirs.
+    Several scans are worked on at a time: by threads of this process, which share ``options["threads"]``;
+    with ``workers`` by that many processes; with a ``scheduler`` by the workers of a Dask cluster, which see
+    all files under the same paths. See `medcodec.pool.run_all` for what happens when one of those dies.
     """
     jobs, outcomes = _find_jobs(inputs, folder, console)
-    threads = options["threads"] or default_threads()
-    at_a_time = max(1, min(threads, len(jobs)))
-    options = {**options, "threads": threads // at_a_time}
+    found: dict[int, Outcome] = {}
     with console.progress(f"{len(jobs)} scans") as progress:
-        results = ordered_map(lambda job: _compress(job, options), jobs, threads=at_a_time)
-        for number, outcome in enumerate(results, start=1):
-            outcomes.append(outcome)
+        for number, result in _results(jobs, options, workers, scheduler):
+            outcome = result if isinstance(result, Outcome) else _failure(jobs[number], result)
+            found[number] = outcome
             for note in outcome.notes:
                 console.note(note)
             if outcome.state == "failed":
@@ -61,9 +80,28 @@ def compress_all(inputs: list[str], folder: Path | None, *, options: dict[str, A
             else:
                 console.detail(outcome.text)
             if progress:
-                progress(number, len(jobs))
+                progress(len(found), len(jobs))
+    outcomes += [found[number] for number in sorted(found)]
     _report(outcomes, console)
     return FAILED if any(outcome.state == "failed" for outcome in outcomes) else DONE
+
+
+def _results(
+    jobs: list[_Job], options: dict[str, Any], workers: int | None, scheduler: str | None
+) -> Iterable[tuple[int, Outcome | Exception]]:
+    if workers is None and scheduler is None:
+        threads = options["threads"] or default_threads()
+        at_a_time = max(1, min(threads, len(jobs)))
+        options = {**options, "threads": threads // at_a_time}
+        return enumerate(ordered_map(lambda job: _compress(job, options), jobs, threads=at_a_time))
+    # Processes run side by side: each has one thread unless told otherwise.
+    work = partial(_compress_elsewhere, options={**options, "threads": options["threads"] or 1})
+    return run_all(work, [job.absolute() for job in jobs], workers=workers or 1, scheduler=scheduler)
+
+
+def _failure(job: _Job, error: Exception) -> Outcome:
+    text = str(error) if isinstance(error, MedcodecError) else f"internal error ({error!r})"
+    return Outcome(job.scan.name, "failed", text=text)
 
 
 def _find_jobs(inputs: list[str], folder: Path | None, console: Console) -> tuple[list[_Job], list[Outcome]]:
@@ -110,6 +148,12 @@ def _free_name(path: Path, taken: set[Path]) -> Path:
     return candidate
 
 
+def _compress_elsewhere(job: _Job, options: dict[str, Any]) -> Outcome:
+    # The outcome's notes say it.
+    warnings.simplefilter("ignore", LossyMammogramWarning)
+    return _compress(job, options)
+
+
 def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
     scan, destination = job.scan, job.destination
     try:
@@ -132,6 +176,8 @@ def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
         return Outcome(scan.name, "failed", text=str(error))
     except OSError as error:
         return Outcome(scan.name, "failed", text=f"{destination}: {error.strerror}; check the output folder")
+    except Exception as error:  # of whatever library: the other scans go on
+        return _failure(job, error)
     text = summary_line(scan.name, done, source_bytes)
     return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes, text, done.notes)
 

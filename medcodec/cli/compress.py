@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from medcodec.cli.command import DONE, Command, not_negative
+from medcodec.cli.command import DONE, Command, not_negative, positive
 from medcodec.cli.console import Console, human_bytes, ratio
 from medcodec.cli.patterns import SUFFIX, expand
+from medcodec.cli.settings import parse_options
 from medcodec.cli.streams import spooled, to_stdout
 from medcodec.errors import OptionError
 
@@ -36,6 +37,10 @@ class Compress(Command):
         Do not decode and compare.
     force
         Replace files that exist.
+    workers
+        Processes on this machine for several scans, in the place of threads.
+    scheduler
+        Address of a Dask scheduler, for several scans.
     bids, exact_gzip
         The input is a BIDS dataset; see `medcodec.integrations.bids`.
     """
@@ -51,6 +56,8 @@ class Compress(Command):
   medcodec compress ct.nii.gz --codec hevc --bpv 0.2 -O preset=slow
   medcodec compress dicom_series/ -o series.medc     one DICOM series
   medcodec compress study/ -o packed/                every scan of a folder; run again to go on
+  medcodec compress archive/ -o packed/ --scheduler tcp://host:8786
+                                                     the same on a Dask cluster
   medcodec compress --bids dataset/ -o packed/       a BIDS dataset; everything but its images is copied
   medcodec compress "study/*.nii.gz" -o packed/      a pattern
   medcodec compress - -o - < scan.nii > scan.medc    in a pipe"""
@@ -71,6 +78,8 @@ class Compress(Command):
     tile: int | None = None
     no_verify: bool = False
     force: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
     bids: bool = False
     exact_gzip: bool = False
 
@@ -132,6 +141,13 @@ class Compress(Command):
         )
         add("-f", "--force", action="store_true", help="replace files that exist")
         add(
+            "--workers",
+            type=positive,
+            metavar="N",
+            help="several scans: in N processes (default: in threads of this one)",
+        )
+        add("--scheduler", metavar="ADDRESS", help="several scans: on a Dask cluster: tcp://host:8786")
+        add(
             "--bids",
             action="store_true",
             help="the input is a BIDS dataset: compress its images, copy all else",
@@ -175,18 +191,25 @@ class Compress(Command):
 
     def run(self) -> int:
         """Compress one scan, or all that are named."""
+        inputs, output = (self.inputs, self.output) if self.bids else self._split_inputs()
+        one = not self.bids and self._is_one(inputs, output)
+        if (self.bids or one) and (self.workers or self.scheduler):
+            msg = "--workers and --scheduler are for several scans; leave them out here, or name a folder"
+            raise OptionError(msg)
         if self.bids:
             return self._compress_dataset()
-        inputs, output = self._split_inputs()
         if "-" in inputs and len(inputs) > 1:
             msg = "standard input takes one scan at a time"
             raise OptionError(msg)
-        single = len(inputs) == 1 and (inputs[0] == "-" or not Path(inputs[0]).is_dir())
-        if single and not (output and _is_folder(output)):
-            return self._compress_one(inputs[0], output)
-        if len(inputs) == 1 and output and output.endswith(SUFFIX) and not Path(output).is_dir():
-            return self._compress_one(inputs[0], output)
-        return self._compress_many(inputs, output)
+        return self._compress_one(inputs[0], output) if one else self._compress_many(inputs, output)
+
+    @staticmethod
+    def _is_one(inputs: list[str], output: str | None) -> bool:
+        if len(inputs) != 1:
+            return False
+        if inputs[0] == "-" or not Path(inputs[0]).is_dir():
+            return not (output and _is_folder(output))
+        return output is not None and output.endswith(SUFFIX) and not Path(output).is_dir()
 
     def _compress_dataset(self) -> int:
         from medcodec.cli.bids import tell, two_folders  # noqa: PLC0415 (slow to import)
@@ -234,36 +257,14 @@ class Compress(Command):
             msg = "name a folder for the results of several scans: -o FOLDER"
             raise OptionError(msg)
         folder = None if output is None else Path(output)
-        return compress_all(inputs, folder, options=self.options, console=self.console)
-
-
-def parse_options(texts: list[str]) -> dict[str, int | float | bool | str]:
-    """Return settings of a codec from texts of the form ``NAME=VALUE``.
-
-    Raises
-    ------
-    OptionError
-        If one has another form.
-    """
-    options: dict[str, int | float | bool | str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            msg = f"option {text!r}: give it as NAME=VALUE"
-            raise OptionError(msg)
-        options[name] = _parse_value(value)
-    return options
-
-
-def _parse_value(text: str) -> int | float | bool | str:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+        return compress_all(
+            inputs,
+            folder,
+            options=self.options,
+            console=self.console,
+            workers=self.workers,
+            scheduler=self.scheduler,
+        )
 
 
 def _is_folder(output: str) -> bool:

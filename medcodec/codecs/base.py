@@ -146,6 +146,19 @@ class Codec(ABC):
             If ``data`` is not a valid coded group of that shape; never reads out of bounds or loops.
         """
 
+    def frame_bytes(self, data: bytes, shape: tuple[int, int, int, int]) -> list[int] | None:
+        """Return how many bytes of a coded group each frame takes, sequence after sequence.
+
+        What belongs to no frame is left out. None if frames share their bytes, as they do by default.
+
+        Raises
+        ------
+        FormatError
+            If ``data`` is not a valid coded group of that shape.
+        """
+        del data, shape
+        return None
+
 
 def _even(size: int, most: int) -> int:
     """Return the length of parts of at most ``most`` that divide ``size`` most evenly."""

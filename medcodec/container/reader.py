@@ -22,6 +22,7 @@ from medcodec.container.parallel import default_threads, ordered_map
 from medcodec.container.regions import Part, Region, select
 from medcodec.container.trailer import Trailer, read_trailer
 from medcodec.errors import MedcodecError
+from medcodec.volume.frames import box_shape
 from medcodec.volume.model import SourceRecord
 
 AnyArray = npt.NDArray[Any]
@@ -133,6 +134,11 @@ class MedcFile:
     def coded_lengths(self) -> tuple[int, ...]:
         """Coded bytes of each group."""
         return tuple(self._trailer.lengths)
+
+    def frame_bytes(self, number: int) -> list[int] | None:
+        """Return the coded bytes of each frame of a group, where the codec tells; see `Codec.frame_bytes`."""
+        _, coded = self._groups.read_coded(number, self._offsets[number], self.coded_lengths[number])
+        return self._groups.codec.frame_bytes(coded, box_shape(self.info.grid.box(number)))
 
     def read_source(self) -> SourceRecord:
         """Return what is needed to write the source file again."""

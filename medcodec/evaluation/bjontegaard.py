@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.errors import OptionError, UnsupportedDataError
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 
 Method = Literal["pchip", "cubic"]
 Points = Sequence[tuple[float, float]]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.evaluation.extras import need
 from medcodec.evaluation.metrics import PSNR_CEILING_DB, psnr_db
+from medcodec.extras import need
 from medcodec.volume.video import Video
 
 _KR, _KG, _KB = 0.2126, 0.7152, 0.0722

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medcodec.errors import FormatError, OptionError
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 
 _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent

@@ -13,16 +13,12 @@ from typing import Any
 import numpy as np
 
 import medcodec
-from medcodec.api import compress, load_volume, open_medc
-from medcodec.codecs.base import Codec
 from medcodec.errors import MedcodecError
-from medcodec.evaluation.colour import rgb_psnr_db, yuv_psnr_db
+from medcodec.evaluation.coding import code, fidelity
 from medcodec.evaluation.content import Content, load_item, slices_of
 from medcodec.evaluation.datasets import Item
-from medcodec.evaluation.metrics import measure
 from medcodec.evaluation.previews import Preview, previews
-from medcodec.evaluation.rates import slice_bits
-from medcodec.evaluation.resources import Cost, measured
+from medcodec.evaluation.resources import Cost
 from medcodec.evaluation.specs import CodecSpec
 from medcodec.evaluation.task import check_task, load_segmenter
 from medcodec.volume.model import Volume
@@ -106,21 +102,10 @@ def run_job(job: Job) -> Result:
     return Result({**row, **found, "error": ""}, pictures)
 
 
-@dataclass(frozen=True)
-class _Coded:
-    decoded: dict[str, Volume]
-    settings: dict[str, Any]
-    file_bytes: int
-    coded_bytes: int
-    slice_bits: list[float]
-    encode: list[Cost]
-    decode: list[Cost]
-
-
 def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     content = load_item(job.item, Path(job.folder))
     codec = job.codec.make(job.point)
-    coded = _code(job, content, codec, scratch)
+    coded = code(content, codec, scratch, group_frames=job.item.group_frames, threads=job.options.threads)
     row: Row = {
         "settings": coded.settings,
         "voxels": content.samples,
@@ -129,95 +114,35 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
         "coded_bytes": coded.coded_bytes,
         "rate_bpv": 8 * coded.file_bytes / content.samples,
         "rate_coded_bpv": 8 * coded.coded_bytes / content.samples,
-        **_costs("encode", coded.encode),
-        **_costs("decode", coded.decode),
+        **_flat("encode", coded.encode),
+        **_flat("decode", coded.decode),
         "slice_bits": coded.slice_bits,
         "identical": all(
             np.array_equal(part.voxels, coded.decoded[name].voxels, equal_nan=part.voxels.dtype.kind in "fc")
             for name, part in content.parts.items()
         ),
     }
-    row |= _fidelity(job, content, coded.decoded)
+    row |= _quality(job, content, coded.decoded)
     name = next(iter(content.parts))
     before, after = slices_of(content.parts[name]), slices_of(coded.decoded[name])
     return row, previews(before, after, count=job.options.slices)
 
 
-def _code(job: Job, content: Content, codec: Codec, scratch: Path) -> _Coded:
-    decoded: dict[str, Volume] = {}
-    file_bytes, coded_bytes = 0, 0
-    settings: dict[str, Any] = {}
-    bits: list[list[float]] = []
-    encode: list[Cost] = []
-    decode: list[Cost] = []
-    for name, part in content.parts.items():
-        path = scratch / f"{name}.medc"
-
-        def write(part: Volume = part, path: Path = path) -> Any:
-            return compress(
-                part,
-                path,
-                codec=codec,
-                axis=content.axis,
-                group_frames=job.item.group_frames,
-                threads=job.options.threads,
-                verify=False,
-            )
-
-        encode.append(measured(write)[1])
-        decoded[name], cost = measured(lambda path=path: load_volume(path, threads=job.options.threads))  # type: ignore[misc]
-        decode.append(cost)
-        with open_medc(path) as file:
-            file_bytes += file.file_bytes
-            coded_bytes += sum(file.coded_lengths)
-            bits.append(slice_bits(file))
-            settings = dict(file.info.codec.settings)
-    same = len({len(part) for part in bits}) == 1
-    sums = [sum(values) for values in zip(*bits, strict=True)] if same else []
-    return _Coded(decoded, settings, file_bytes, coded_bytes, sums, encode, decode)
-
-
-def _costs(what: str, costs: list[Cost]) -> Row:
-    peaks = [cost.peak_bytes for cost in costs]
+def _flat(what: str, cost: Cost) -> Row:
     return {
-        f"{what}_s": sum(cost.seconds for cost in costs),
-        f"{what}_cpu_s": sum(cost.cpu_seconds for cost in costs),
-        f"{what}_peak_bytes": None if None in peaks else max(peak or 0 for peak in peaks),
+        f"{what}_s": cost.seconds,
+        f"{what}_cpu_s": cost.cpu_seconds,
+        f"{what}_peak_bytes": cost.peak_bytes,
     }
 
 
-def _fidelity(job: Job, content: Content, decoded: dict[str, Volume]) -> Row:
-    extra = frozenset(job.options.metrics)
-    name = next(iter(content.parts))
-    before, after = slices_of(content.parts[name]), slices_of(decoded[name])
-    if content.video is not None:
-        top = str((1 << content.video.format.bits) - 1)
-        found = dataclasses.asdict(measure(before, after, peak=top, metrics=extra))
-        return {**found, **_video_psnr(content, decoded, found, top)}
-    peak = job.options.peak or job.item.peak
-    row = dataclasses.asdict(measure(before, after, peak=peak, metrics=extra))
-    if "task" in extra and (content.labels is not None or job.options.segmenter):
-        segmenter = load_segmenter(job.options.segmenter) if job.options.segmenter else None
+def _quality(job: Job, content: Content, decoded: dict[str, Volume]) -> Row:
+    options = job.options
+    peak, metrics = options.peak or job.item.peak, frozenset(options.metrics)
+    row = fidelity(content, decoded, peak=peak, metrics=metrics)
+    if "task" in metrics and content.video is None and (content.labels is not None or options.segmenter):
+        segmenter = load_segmenter(options.segmenter) if options.segmenter else None
+        name = next(iter(content.parts))
         voxels = content.parts[name].voxels
         row["task"] = check_task(voxels, decoded[name].voxels, labels=content.labels, segmenter=segmenter)
     return row
-
-
-def _video_psnr(content: Content, decoded: dict[str, Volume], luma: Row, top: str) -> Row:
-    """Return the PSNR of a whole video: the mean of its frames' 6:1:1 PSNR, luma's, and that in RGB."""
-    assert content.video is not None
-    video = content.to_video(decoded)
-    frames = yuv_psnr_db(content.video, video)
-    worst = max(
-        float(np.abs(np.subtract(a, b, dtype=np.float64)).max())
-        for a, b in zip(content.video.planes, video.planes, strict=True)
-    )
-    return {
-        "peak": f"yuv 6:1:1, {top}",
-        "psnr_db": float(np.mean(frames)),
-        "psnr_slice_db": float(np.mean(frames)),
-        "slice_psnr_db": frames,
-        "luma_psnr_db": luma["psnr_slice_db"],
-        "rgb_psnr_db": float(np.mean(rgb_psnr_db(content.video, video))),
-        "max_error": worst,
-    }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.errors import OptionError
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 
 Frames = npt.NDArray[Any]
 Values = npt.NDArray[np.float64]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from medcodec.container.atomic import write_atomically
-from medcodec.evaluation.extras import need
 from medcodec.evaluation.summary import codec_names, mean_curve
+from medcodec.extras import need
 
 Row = dict[str, Any]
 LABELS = {

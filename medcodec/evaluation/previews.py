@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 
 Frames = npt.NDArray[Any]
 _DARKEST, _BRIGHTEST = 0.5, 99.5

@@ -13,8 +13,8 @@ from medcodec.volume.frames import FrameLayout, box_shape, frame_axes
 def slice_bits(file: MedcFile) -> list[float]:
     """Return the coded bits of each slice, along the usual axis (time, or the last one in space).
 
-    A group's bits are spread evenly over its voxels, since a codec need not tell more: within a group, slices
-    take equal shares. An empty list where voxels have components.
+    A frame has the bits that its codec says; what belongs to none, and all bits of codecs that cannot tell,
+    are spread evenly over the group's voxels. An empty list where voxels have components.
     """
     layout, grid = file.info.layout, file.info.grid
     if layout.full_shape[-1] != 1:
@@ -22,7 +22,10 @@ def slice_bits(file: MedcFile) -> list[float]:
     density = np.zeros(layout.frame_shape, np.float32)
     for number, length in enumerate(file.coded_lengths):
         box = grid.box(number)
-        density[box] = 8 * length / math.prod(box_shape(box))
+        shape = box_shape(box)
+        frames = np.array(file.frame_bytes(number) or [0.0] * shape[0] * shape[1], np.float64)
+        shared = (length - frames.sum()) / math.prod(shape)
+        density[box] = 8 * (frames.reshape(shape[0], shape[1], 1, 1) / (shape[2] * shape[3]) + shared)
     per_voxel = _floats(layout).from_frames(density)
     axis = frame_axes(layout.shape)[0]
     kept = _slice_axes(layout.shape, axis)

@@ -16,8 +16,8 @@ from medcodec.container.atomic import write_atomically
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.evaluation.datasets import Dataset
 from medcodec.evaluation.job import Job, Options, Result, Row, run_job
-from medcodec.evaluation.pool import run_all
 from medcodec.evaluation.specs import CodecSpec
+from medcodec.pool import run_all
 
 ROWS, PREVIEWS, TABLE_CSV, TABLE_JSON = "rows", "previews", "results.csv", "results.json"
 _LISTS = ("slice_psnr_db", "slice_bits")
@@ -92,7 +92,7 @@ def run(
     out
         Folder for results; those of other runs stay.
     workers, scheduler
-        See `medcodec.evaluation.pool.run_all`.
+        See `medcodec.pool.run_all`.
     progress
         Called with jobs done and jobs in all.
 

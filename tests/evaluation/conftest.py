@@ -1,11 +1,5 @@
-import os
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +14,3 @@ def scans(tmp_path_factory):
     frames = b"".join(b"FRAME\n" + plane.tobytes() + bytes([128]) * (2 * 8 * 12) for plane in luma)
     (folder / "clip.y4m").write_bytes(b"YUV4MPEG2 W24 H16 F25:1 C420jpeg\n" + frames)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _workers_find_the_package(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]]))

@@ -49,3 +49,12 @@ def test_time_and_memory_of_a_piece_of_work():
     if cost.peak_bytes is None:
         pytest.skip("this system does not tell how much memory is held")
     assert 55e6 < cost.peak_bytes < 120e6
+
+
+def test_codecs_of_pictures_tell_each_slice_from_its_group():
+    pytest.importorskip("imagecodecs")
+    voxels = np.zeros((20, 24, 6), np.int16)
+    voxels[..., 4] = np.random.default_rng(2).integers(0, 4000, (20, 24))
+    bits, total = coded(voxels, codec="jpegls", group_frames=0, axis="k")
+    assert bits[4] > 0.6 * sum(bits)
+    assert sum(bits) == pytest.approx(8 * total, rel=1e-5)

@@ -120,6 +120,25 @@ def test_auto_falls_back_to_the_adaptive_codec(
     assert done.reached.trial.psnr_db >= 61.95
 
 
+@pytest.mark.parametrize(("asked", "name"), [({"bpv": 6.0}, "adaptive"), ({"ratio": 16.0}, "hevc")])
+def test_auto_uses_up_a_size_that_is_asked_for(
+    asked: dict[str, Any], name: str, scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable(("hevc", {}))
+    monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
+    done = compress(scan, tmp_path / "a.medc", **asked)
+    assert done.reached is not None
+    assert done.reached.met
+    assert done.reached.trial.codec.name == name
+    assert done.reached.trial.psnr_db == pytest.approx(
+        compare(from_array(scan), load_volume(tmp_path / "a.medc")).psnr_db
+    )
+    if name == "adaptive":
+        alone = compress(scan, tmp_path / "b.medc", **asked, **options("hevc"))
+        assert alone.reached is not None
+        assert alone.reached.trial.psnr_db < done.reached.trial.psnr_db
+
+
 def test_auto_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medcodec.codecs.standard.needs.Need.met", lambda _: False)
     with pytest.raises(MissingDependencyError, match="pip install"):

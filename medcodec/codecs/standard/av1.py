@@ -10,10 +10,13 @@ from typing import ClassVar
 from medcodec.codecs.base import AnyArray, Capabilities
 from medcodec.codecs.standard.base import between, check_choice, check_range
 from medcodec.codecs.standard.needs import Need, av_need, ffmpeg_need, require
+from medcodec.codecs.standard.payload import parse_varint
 from medcodec.codecs.standard.programs import ffmpeg_command, raw_video, run_encoder
 from medcodec.codecs.standard.video import VideoCodec, encode_with_av
+from medcodec.errors import FormatError
 
 ENCODERS = ("svt", "aom")
+_TEMPORAL_DELIMITER, _HAS_EXTENSION, _HAS_SIZE = 2, 4, 2
 _AOM = ffmpeg_need("libaom-av1")
 _AOM_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _SVT_FORMATS = {8: "yuv420p", 10: "yuv420p10le"}
@@ -81,6 +84,9 @@ class Av1Codec(VideoCodec):
         require(self.name, self.needs)
         return self._encode_aom(video, bits) if self.encoder == "aom" else self._encode_svt(video, bits)
 
+    def _packets(self, stream: bytes) -> list[bytes]:
+        return temporal_units(stream)
+
     def _encode_svt(self, video: AnyArray, bits: int) -> bytes:
         # SVT-AV1 tells of itself on standard error, unless its environment says errors only.
         os.environ.setdefault("SVT_LOG", "1")
@@ -106,3 +112,24 @@ class Av1Codec(VideoCodec):
             return line
 
         return run_encoder(self.name, raw_video(video, bits, chroma=False), command, samples=video.size)
+
+
+def temporal_units(stream: bytes) -> list[bytes]:
+    """Return the temporal units of a stream of OBUs with sizes: each shows one frame.
+
+    Raises
+    ------
+    FormatError
+        If the stream is not made of such OBUs.
+    """
+    starts, at = [], 0
+    while at < len(stream):
+        head = stream[at]
+        if head & 0x80 or not head & _HAS_SIZE:
+            msg = f"the AV1 stream has no OBU with a size at byte {at}"
+            raise FormatError(msg)
+        if head >> 3 == _TEMPORAL_DELIMITER:
+            starts.append(at)
+        size, at = parse_varint(stream, at + (2 if head & _HAS_EXTENSION else 1))
+        at += size
+    return [stream[a:b] for a, b in zip(starts, [*starts[1:], len(stream)], strict=True)]

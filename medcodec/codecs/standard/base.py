@@ -140,6 +140,17 @@ class StandardCodec(Codec):
             raise IntegrityError(msg) from error
         return apply_correction(voxels, payload.correction)
 
+    def frame_bytes(self, data: bytes, shape: Shape) -> list[int] | None:
+        """Return the bytes of each frame, where the streams tell."""
+        if 0 in shape:
+            return None
+        payload = Payload.parse(data, head_bytes=self._head_bytes(), most_streams=shape[0] * shape[1])
+        return self._stream_bytes(payload.streams, shape[0] * shape[1])
+
+    def _stream_bytes(self, streams: list[bytes], count: int) -> list[int] | None:
+        """Return the bytes of each of ``count`` frames: those of its stream, where each has its own."""
+        return [len(stream) for stream in streams] if len(streams) == count else None
+
     def _correction(self, voxels: AnyArray, payload: Payload) -> bytes:
         """Return what mends a stream that is not what was promised; refuse where nothing can."""
         s, f, h, w = voxels.shape

@@ -57,13 +57,13 @@ class Payload:
         if crc32c(body) != _CRC.unpack_from(data)[0]:
             msg = "the coded group's own checksum does not match"
             raise IntegrityError(msg)
-        count, at = _parse_varint(body, head_bytes)
+        count, at = parse_varint(body, head_bytes)
         if count > most_streams:
             msg = f"the coded group claims {count} streams; at most {most_streams} make sense"
             raise FormatError(msg)
         sizes = []
         for _ in range(count + 1):
-            size, at = _parse_varint(body, at)
+            size, at = parse_varint(body, at)
             sizes.append(size)
         if at + sum(sizes) != len(body):
             msg = f"the parts of the coded group take {at + sum(sizes)} bytes of {len(body)}"
@@ -84,7 +84,14 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _parse_varint(data: bytes, at: int) -> tuple[int, int]:
+def parse_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the base-128 number (least first) that begins at byte ``at``, and where it ends.
+
+    Raises
+    ------
+    FormatError
+        If it breaks off or is too long.
+    """
     value = 0
     for n in range(_VARINT_BYTES):
         if at + n >= len(data):

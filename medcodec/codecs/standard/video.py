@@ -37,6 +37,14 @@ class VideoCodec(StandardCodec):
         video = decode_video(self.decoder, streams[0], (count, height, width), bits)
         return video[:, : shape[2], : shape[3]].reshape(shape)
 
+    def _stream_bytes(self, streams: list[bytes], count: int) -> list[int] | None:
+        return frame_bytes(self.decoder, self._packets(streams[0]), count) if len(streams) == 1 else None
+
+    def _packets(self, stream: bytes) -> list[bytes]:
+        """Return the parts of a stream that give one frame each."""
+        context = load("av").CodecContext.create(self.decoder, "r")
+        return [bytes(packet) for packet in [*context.parse(stream), *context.parse(b"")]]
+
     @abstractmethod
     def _encode_video(self, video: AnyArray, bits: int) -> bytes:
         """Return the stream of a video, shape ``(frames, height, width)``."""
@@ -127,6 +135,31 @@ def decode_video(decoder: str, stream: bytes, shape: tuple[int, int, int], bits:
         msg = f"the {decoder} stream does not hold {shape[0]} frames"
         raise FormatError(msg)
     return video
+
+
+def frame_bytes(decoder: str, parts: list[bytes], count: int) -> list[int] | None:
+    """Return the bytes of each frame's packet, in the order of the frames; None if that cannot be told.
+
+    Raises
+    ------
+    FormatError
+        If the packets cannot be decoded.
+    """
+    av = load("av")
+    context = av.CodecContext.create(decoder, "r")
+    context.thread_count = 1
+    packets = [av.Packet(part) for part in parts]
+    for number, packet in enumerate(packets):
+        packet.pts = packet.dts = number
+    try:
+        numbers = [frame.pts for packet in [*packets, None] for frame in context.decode(packet)]
+    except (av.error.FFmpegError, EOFError, ValueError) as error:
+        msg = f"the {decoder} stream is damaged ({error})"
+        raise FormatError(msg) from error
+    # Frames come in their own order and carry the number of their packet.
+    if len(parts) != count or sorted(numbers) != list(range(count)):
+        return None
+    return [len(parts[number]) for number in numbers]
 
 
 def _frames(context: Any, stream: bytes) -> Iterator[Any]:

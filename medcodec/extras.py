@@ -1,4 +1,4 @@
-"""Optional packages that evaluation uses, imported on use."""
+"""Optional packages, imported on use."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from jobs_for_tests import die_always, die_if_negative, die_once, double, refuse, slow
 
 from medcodec.errors import MedcodecError
-from medcodec.evaluation.pool import run_all
+from medcodec.pool import run_all
 
 
 def test_results_come_with_their_numbers():
@@ -69,3 +69,14 @@ def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path):
     tries = (tmp_path / "task0").read_text().split()
     assert len(tries) == 2
     assert tries[0] != tries[1]
+
+
+def test_a_lost_scheduler_is_an_error(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        places = [str(tmp_path / f"task{n}") for n in range(9)]
+        results = run_all(slow, places, scheduler=cluster.scheduler_address)
+        assert next(results) == (0, "task0")
+        cluster.close()
+        with pytest.raises(MedcodecError, match="was lost; run this again"):
+            list(results)

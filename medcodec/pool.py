@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from medcodec.errors import MedcodecError
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ def run_all(
     MissingDependencyError
         If Dask is asked for and not installed.
     MedcodecError
-        If the scheduler cannot be reached.
+        If the scheduler cannot be reached, or is lost.
     """
     if not tasks:
         return iter(())
@@ -122,8 +122,13 @@ def _on_cluster(
         futures = client.map(function, tasks, pure=False)
         numbers = {future.key: number for number, future in enumerate(futures)}
         for future in distributed.as_completed(futures, loop=client.loop):
-            failure = future.exception()
-            outcome = future.result() if failure is None else _plain(failure)
+            try:
+                failure = future.exception()
+                outcome = future.result() if failure is None else _plain(failure)
+            except CancelledError as error:
+                msg = f"{scheduler}: the connection to the Dask scheduler was lost; "
+                msg += "run this again when it is back, what is done is kept"
+                raise MedcodecError(msg) from error
             yield numbers[future.key], outcome
 
 
