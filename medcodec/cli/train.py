@@ -60,7 +60,7 @@ class Train(Command):
 
     def run(self) -> int:
         """Train."""
-        from medcodec.evaluation.extras import need  # noqa: PLC0415 (slow to import)
+        from medcodec.extras import need  # noqa: PLC0415 (slow to import)
         from medcodec.training.recipe import load_config  # noqa: PLC0415
 
         config = load_config(self.config)

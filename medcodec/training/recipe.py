@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from medcodec.errors import OptionError
-from medcodec.evaluation.extras import need
+from medcodec.extras import need
 from medcodec.training.config import (
     DataSettings,
     DataSource,
