@@ -7,9 +7,6 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-
-pytest.importorskip("torch", reason="training needs PyTorch")
-
 from training_scans import moving_blobs
 
 RECIPE = """

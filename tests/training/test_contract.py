@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from training_scans import moving_blobs
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from medcodec.codecs.base import FrameGroup
 from medcodec.errors import FormatError, UnsupportedDataError

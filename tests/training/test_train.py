@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from training_scans import moving_blobs
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from medcodec.cli.run import run as run_cli
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
