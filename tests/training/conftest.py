@@ -78,3 +78,14 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     path.write_text(RECIPE)
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(scans: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of training by the command line."""
+    from medcodec.cli.run import run
+
+    out = tmp_path_factory.mktemp("run")
+    arguments = ["train", "wavelet", "--config", str(recipe), "--data", str(scans), "--out", str(out), "-q"]
+    assert run([*arguments, "--threads", "1"]) == 0
+    return out

@@ -13,8 +13,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.training.config import ModelSettings
 from medcodec.training.contract import TrainableCodec
 from medcodec.training.loop import read_checkpoint
-from medcodec.training.recipe import load_config
-from medcodec.training.wavelet import CHECKPOINT, train_wavelet
+from medcodec.training.wavelet import CHECKPOINT
 from medcodec.training.wavelet_codec import PARTS, TrainableWavelet
 from medcodec.training.wavelet_networks import build_networks
 
@@ -25,10 +24,8 @@ NEAR = (0.97, 1.35)
 
 
 @pytest.fixture(scope="module")
-def codec(scans, recipe, tmp_path_factory):
-    out = tmp_path_factory.mktemp("contract")
-    train_wavelet(load_config(recipe), [scans], out, threads=1)
-    state = read_checkpoint(out / CHECKPOINT)
+def codec(trained):
+    state = read_checkpoint(trained / CHECKPOINT)
     networks = build_networks(ModelSettings("tiny", 8, 4))
     networks.load_state_dict(state["networks"])
     for network in networks.values():

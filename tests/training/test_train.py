@@ -26,14 +26,6 @@ from medcodec.training.wavelet import CHECKPOINT, CURVE, train_wavelet
 from medcodec.training.wavelet_task import WaveletTask
 
 
-@pytest.fixture(scope="module")
-def trained(scans, recipe, tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    arguments = ["train", "wavelet", "--config", str(recipe), "--data", str(scans), "--out", str(out), "-q"]
-    assert run_cli([*arguments, "--threads", "1"]) == 0
-    return out
-
-
 def test_model_codes_and_decodes(trained):
     model = WaveletModel.from_bytes((trained / "wavelet-tiny.medm").read_bytes())
     top = 900
