@@ -93,3 +93,65 @@ def motion_estimate(
     modes: int,
 ) -> tuple[int, int, bytes, int, int]: ...
 def motion_has_path(path: str) -> bool: ...
+def lift_forward(plane: npt.NDArray[Any], *, levels: int, reversible: bool) -> None: ...
+def lift_inverse(plane: npt.NDArray[Any], *, levels: int, reversible: bool, skip: int = 0) -> None: ...
+
+FUSE_FEATURES: int
+ENHANCE_FEATURES: int
+
+def fuse_features(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int
+) -> None: ...
+def enhance_features(
+    picture: npt.NDArray[Any], prediction: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int
+) -> None: ...
+def add_correction(
+    base: npt.NDArray[Any], correction: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int, top: int
+) -> None: ...
+
+SUBBAND_FEATURES: int
+SUBBAND_HEADS: int
+
+class SubbandEncoder:
+    def __init__(self, *, trained: bool) -> None: ...
+    def begin(
+        self,
+        levels: npt.NDArray[Any],
+        scaled: npt.NDArray[Any],
+        *,
+        orientation: int,
+        level: int,
+        layer: int,
+        parent: npt.NDArray[Any] | None,
+        sibling_a: npt.NDArray[Any] | None,
+        sibling_b: npt.NDArray[Any] | None,
+        near_a: npt.NDArray[Any] | None,
+        near_b: npt.NDArray[Any] | None,
+        predicted: npt.NDArray[Any] | None,
+        predicted_parent: npt.NDArray[Any] | None,
+    ) -> bool: ...
+    def features(self, step: int, out: npt.NDArray[Any]) -> None: ...
+    def step(self, step: int, logits: npt.NDArray[Any] | None, *, lambda_: int) -> None: ...
+    def flush(self) -> bytes: ...
+
+class SubbandDecoder:
+    def __init__(self, *, trained: bool) -> None: ...
+    def feed(self, data: bytes) -> None: ...
+    def begin(
+        self,
+        levels: npt.NDArray[Any],
+        *,
+        orientation: int,
+        level: int,
+        layer: int,
+        parent: npt.NDArray[Any] | None,
+        sibling_a: npt.NDArray[Any] | None,
+        sibling_b: npt.NDArray[Any] | None,
+        near_a: npt.NDArray[Any] | None,
+        near_b: npt.NDArray[Any] | None,
+        predicted: npt.NDArray[Any] | None,
+        predicted_parent: npt.NDArray[Any] | None,
+    ) -> bool: ...
+    def features(self, step: int, out: npt.NDArray[Any]) -> None: ...
+    def step(self, step: int, logits: npt.NDArray[Any] | None) -> None: ...
+    def plausible(self) -> bool: ...

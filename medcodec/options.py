@@ -111,7 +111,8 @@ def choose_codecs(
 def _automatic(effort: str | None, max_error: float | None, target: Target | None) -> list[Codec]:
     adaptive = make_codec("adaptive", effort=effort, max_error=max_error)
     if target is None:
-        return [adaptive]
+        patient = effort in (None, "default", "max")
+        return [adaptive, make_codec("wavelet", max_error=max_error)] if max_error and patient else [adaptive]
     from medcodec.codecs.standard.auto import ADAPTIVE_PSNR_DB, best_lossy  # noqa: PLC0415 (slow to import)
 
     if target.kind == "quality":

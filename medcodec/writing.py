@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from medcodec.bounded import choose_bounded
 from medcodec.codecs.base import Codec
-from medcodec.container.choice import choose_grid, choose_layout
+from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
 from medcodec.rate import quality_scale, search, spooled
 from medcodec.targets import Reached, Target
@@ -34,11 +35,13 @@ class WritingPlan:
         """Write the stream by the first codec.
 
         If that leaves the target unsettled (see `Reached.settled`) the others are tried too, and the best
-        result is written.
+        result is written. Of two codecs with an error bound one is chosen on a part of the volume.
         """
         voxels, (codec, *others) = self.volume.voxels, candidates
         if target is not None:
             codec = quality_scale(codec, voxels)(50.0)
+        elif others:
+            codec = self._choose_bounded(codec, others[0])
         codec = codec.prepare(split_components(voxels))
         write = self._writer(codec)
         if target is None:
@@ -56,6 +59,11 @@ class WritingPlan:
             stream.seek(0)
             shutil.copyfileobj(stream, file)
         return reached.trial.codec, reached.trial.written, reached
+
+    def _choose_bounded(self, usual: Codec, transform: Codec) -> Codec:
+        layout = choose_layout(self.volume.voxels, usual, self.axis)
+        sample = central_sample(self.volume.voxels)
+        return choose_bounded(replace(layout, shape=sample.shape).to_frames(sample), usual, transform)
 
     def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:
         layout = choose_layout(self.volume.voxels, typical, self.axis)

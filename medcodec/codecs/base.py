@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -145,6 +146,43 @@ class Codec(ABC):
         FormatError, IntegrityError
             If ``data`` is not a valid coded group of that shape; never reads out of bounds or loops.
         """
+
+    def decode_reduced(
+        self,
+        data: bytes,
+        shape: tuple[int, int, int, int],
+        dtype: np.dtype[Any],
+        *,
+        scale: int,
+        frames: Sequence[int],
+    ) -> AnyArray:
+        """Return chosen frames of a group, smaller than they are, by decoding only what they need.
+
+        Parameters
+        ----------
+        data, shape, dtype
+            As for `decode`; no size of ``shape`` is 0.
+        scale
+            A power of two: height and width are divided by it, rounded up, and a pixel lies where every
+            ``scale``-th pixel of the frame does. With 1, frames are exactly those that `decode` returns.
+        frames
+            Rising numbers of the frames of each sequence.
+
+        Returns
+        -------
+        Voxels of ``dtype``, shape ``(sequences, len(frames), height, width)``.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If ``data`` is damaged as far as it is read.
+        OptionError
+            If the codec cannot do it.
+        """
+        del data, shape, dtype, scale, frames
+        msg = f"codec {self.name!r} decodes frames only as a whole and all together; "
+        msg += "parts of them can be had from files of the codec 'wavelet'"
+        raise OptionError(msg)
 
     def frame_bytes(self, data: bytes, shape: tuple[int, int, int, int]) -> list[int] | None:
         """Return how many bytes of a coded group each frame takes, sequence after sequence.

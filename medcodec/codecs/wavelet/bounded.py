@@ -1,6 +1,6 @@
 """Corrections that keep every voxel within an error bound: sparse, coded as one more subband.
 
-A voxel whose reconstruction ``r`` is off by more than N stored units is moved by a multiple of 2N + 1. What is
+A voxel whose reconstruction is off by more than N stored units is moved by a multiple of 2N + 1. What is
 expected of a correction depends on the reconstruction around it, in integers: errors are large at edges.
 """
 
@@ -22,7 +22,8 @@ def corrections(wanted: Stored, decoded: Stored, max_error: int) -> npt.NDArray[
     """Return by how many times 2N + 1 each voxel must be moved."""
     error = wanted - decoded
     far = np.abs(error) + max_error
-    return (np.sign(error) * (far // (2 * max_error + 1))).astype(np.int32)
+    moves: npt.NDArray[np.int32] = (np.sign(error) * (far // (2 * max_error + 1))).astype(np.int32)
+    return moves
 
 
 def corrected(decoded: Stored, moves: npt.NDArray[np.int32], max_error: int) -> Stored:

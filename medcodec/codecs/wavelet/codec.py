@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
+from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
-from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of
+from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of, quality_within
+from medcodec.codecs.wavelet.reduced import decode_frames
+from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
 Shape = tuple[int, int, int, int]
@@ -36,6 +40,8 @@ class WaveletCodec(Codec):
     ----------
     quality
         Quality index from 0 (smallest) to 20 (best), continuous (paper, section 3.1); None is lossless.
+    max_error
+        Greatest error of any voxel, in stored units, instead of a quality; integers only.
     size
         Of the networks: "small", or "none" for a plain wavelet coder.
     effort
@@ -47,6 +53,7 @@ class WaveletCodec(Codec):
     """
 
     quality: float | None = None
+    max_error: float = 0
     size: str = "small"
     effort: str = "default"
     model: str | None = None
@@ -55,7 +62,7 @@ class WaveletCodec(Codec):
 
     name: ClassVar[str] = "wavelet"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        lossless=True, error_bound=False, max_bits=16, floats=True, needs_weights=True
+        lossless=True, error_bound=True, max_bits=16, floats=True, needs_weights=True
     )
     quality_range: ClassVar[tuple[float, float] | None] = (0.0, BEST)
 
@@ -63,10 +70,17 @@ class WaveletCodec(Codec):
         if self.quality is not None and not 0 <= self.quality <= BEST:
             msg = f"codec 'wavelet': quality is 0 to {BEST:g}, not {self.quality:g}"
             raise OptionError(msg)
+        if self.max_error < 0 or (self.max_error and self.quality is not None):
+            msg = "codec 'wavelet': give a quality or a max_error of 0 or more, not both"
+            raise OptionError(msg)
         for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
             if getattr(self, name) not in known:
                 msg = f"codec 'wavelet': {name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
                 raise OptionError(msg)
+        low, high = self.low, self.high
+        if (low is not None or high is not None) and not -np.inf < low <= high < np.inf:  # type: ignore[operator]
+            msg = f"codec 'wavelet': {low} to {high} is no range of values"
+            raise OptionError(msg)
         if self.size != "none" and self.model is None:
             object.__setattr__(self, "model", current_model(self.size))
 
@@ -78,11 +92,15 @@ class WaveletCodec(Codec):
     @property
     def exact(self) -> bool:
         """Whether the settings are lossless."""
-        return self.quality is None
+        return self.quality is None and self._bound == 0
+
+    @property
+    def _bound(self) -> int:
+        return int(self.max_error)
 
     def with_quality(self, quality: float) -> WaveletCodec:
         """Return the codec at a quality index."""
-        return replace(self, quality=round(quality, 4))
+        return replace(self, quality=round(quality, 4), max_error=0)
 
     def prepare(self, voxels: AnyArray) -> WaveletCodec:
         """Return the codec with the range of values of a volume."""
@@ -91,7 +109,12 @@ class WaveletCodec(Codec):
         finite = voxels[np.isfinite(voxels)] if voxels.dtype.kind == "f" else voxels
         if finite.size == 0:
             return self
-        return replace(self, low=float(finite.min()), high=float(finite.max()))
+        number = float if voxels.dtype.kind == "f" else int
+        return replace(self, low=number(finite.min()), high=number(finite.max()))
+
+    def draft(self) -> WaveletCodec:
+        """Return the codec without networks and motion."""
+        return replace(self, size="none", model=None, effort="fast")
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return whole frames, up to 33 of them: key frames lie up to 32 apart."""
@@ -129,14 +152,20 @@ class WaveletCodec(Codec):
             return b""
         codec = self if self.low is not None else self.prepare(group.voxels)
         intensity = codec._intensity(group.voxels.dtype)
-        if self.exact and not intensity.lossless:
-            msg = "the wavelet codec is lossless only for integers that span 16 bits; "
+        if self.quality is None and not intensity.lossless:
+            msg = "the wavelet codec is lossless, or bounds errors, only for integers that span 16 bits; "
             msg += "give a quality, or use the adaptive codec"
             raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
         effort, gops = EFFORTS[self.effort]
         coded = [self._encode(frames, intensity, gop, effort) for gop in _useful(gops, frames.shape[1])]
-        return min(coded, key=lambda group: group[1])[0].data
+        best = min(coded, key=lambda group: group[1])[0]
+        if not codec._bound:
+            return best.data
+        decoded = intensity.backward(best.pictures, np.dtype(np.int64))
+        wanted = group.voxels.astype(np.int64)
+        moves = corrections(wanted, decoded, codec._bound)
+        return pack_bounded(encode_corrections(moves, decoded, codec._bound), best.data)
 
     def _encode(
         self, frames: np.ndarray, intensity: Intensity, gop: int, effort: Effort
@@ -144,8 +173,13 @@ class WaveletCodec(Codec):
         layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
         value = 1 << intensity.fraction_bits
         top = intensity.top
-        quality = None if self.quality is None else quality_of(self.quality, max(top, 1), layers, value=value)
-        coded = GroupEncoder(frames, top, gop, quality, self._networks(), effort).encode()
+        quality = None
+        if self._bound:
+            quality = quality_within(self._bound, layers, value=value)
+        elif self.quality is not None:
+            quality = quality_of(self.quality, max(top, 1), layers, value=value)
+        encoder = GroupEncoder(frames, top, gop=gop, quality=quality, model=self._networks(), effort=effort)
+        coded = encoder.encode()
         return coded, _cost(coded, frames, quality)
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
@@ -160,8 +194,30 @@ class WaveletCodec(Codec):
             return np.empty(shape, dtype)
         intensity = self._intensity(dtype)
         networks = self._networks()
+        moved, data = parse_bounded(data) if self._bound else (b"", data)
         symbols = parse_symbols(data, shape, networks)
-        return intensity.backward(synthesise(symbols, shape, intensity.top, networks), dtype)
+        if len(symbols.frames) != shape[0] * shape[1]:
+            msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
+            raise FormatError(msg)
+        pictures = synthesise(symbols, shape, intensity.top, networks)
+        if not self._bound:
+            return intensity.backward(pictures, dtype)
+        decoded = intensity.backward(pictures, np.dtype(np.int64))
+        moves = decode_corrections(moved, decoded, self._bound)
+        voxels = corrected(decoded, moves, self._bound)
+        return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
+
+    def decode_reduced(
+        self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
+    ) -> AnyArray:
+        """Return chosen frames at a fraction of their size; see `Codec.decode_reduced`."""
+        intensity = self._intensity(dtype)
+        if self._bound:
+            _, data = parse_bounded(data)
+        pictures = decode_frames(
+            data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
+        )
+        return intensity.backward(pictures, dtype)
 
     def _networks(self) -> WaveletModel | None:
         return None if self.model is None else model_of(self.model)
@@ -177,7 +233,7 @@ def _useful(gops: tuple[int, ...], frames: int) -> tuple[int, ...]:
 
 
 def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> float:
-    """Return rate and distortion as one number: squared errors, in working units, and bits at their weight."""
+    """Return rate and distortion as one number: squared errors in working units, and weighted bits."""
     bits = 8.0 * len(coded.data)
     if quality is None:
         return bits

@@ -1,4 +1,4 @@
-"""Coding the quantised coefficients of frames: the four-step context model over subbands (paper, section 2.2).
+"""Coding quantised coefficients: the four-step context model over subbands (paper, section 2.2).
 
 Nothing here looks at pictures: all symbols of a group parse without synthesis. Two coders share the work, one
 for the finest level and one for all others, so that a smaller picture can be had without parsing the finest.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, block_sh
 from medcodec.errors import IntegrityError
 
 Key = tuple[int, int]
-_Item = TypeVar("_Item", np.int32, np.uint8)
 Blocks = npt.NDArray[np.uint8]
 
 
@@ -57,7 +56,7 @@ class Known:
         self._last[sequence, step.layer] = levels
 
     def near(self, sequence: int, step: FrameStep, key: Key) -> tuple[Plane | None, Plane | None]:
-        """Return the same subband of the last frame of the layer (or sequence), and that of the references."""
+        """Return the same subband of the layer's last frame (or of the last sequence), and of the references."""
         last = self._last.get((sequence, step.layer)) or self.frames.get((sequence - 1, step.frame))
         planes = [self.frames[sequence, frame].get(key) for frame in step.references]
         references = [plane for plane in planes if plane is not None]
@@ -69,7 +68,7 @@ class Known:
 
 
 class _Walk:
-    """Takes coders through the subbands of frames; what they are told of a subband is the same on both sides."""
+    """Takes coders through the subbands of frames, with the same surroundings on both sides."""
 
     def __init__(self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None) -> None:
         self.coders = coders
@@ -109,7 +108,7 @@ class _Walk:
         return self._model.context(band.orientation, number).run(features)
 
 
-def _turned(plane: npt.NDArray[_Item], band: Subband) -> npt.NDArray[_Item]:
+def _turned(plane: npt.NDArray[Any], band: Subband) -> npt.NDArray[Any]:
     """Transpose planes of subbands that are high across rows: networks know only the other kind."""
     return np.ascontiguousarray(plane.T if band.orientation == ROWS else plane)
 
@@ -122,7 +121,11 @@ class CoefficientEncoder(_Walk):
         super().__init__(coders, shape, model)
 
     def code(
-        self, sequence: int, step: FrameStep, scaled: Callable[[Subband], tuple[Plane, Blocks | None]], rate_weight: int
+        self,
+        sequence: int,
+        step: FrameStep,
+        scaled: Callable[[Subband], tuple[Plane, Blocks | None]],
+        rate_weight: int,
     ) -> FrameLevels:
         """Code a frame and return its symbols.
 

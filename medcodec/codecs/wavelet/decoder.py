@@ -27,7 +27,12 @@ class Symbols:
 
 
 def parse_symbols(
-    data: bytes, shape: tuple[int, int, int, int], model: WaveletModel | None, *, parts: int = PARTS
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    model: WaveletModel | None,
+    *,
+    parts: int = PARTS,
+    layers: int | None = None,
 ) -> Symbols:
     """Return a group's symbols; no picture is made.
 
@@ -41,6 +46,8 @@ def parse_symbols(
         The networks that it may name.
     parts
         1 leaves out the finest level.
+    layers
+        How many temporal layers to parse; None for all that there are.
 
     Raises
     ------
@@ -49,21 +56,25 @@ def parse_symbols(
     ModelMissingError
         If networks were used, but no model is given.
     """
-    header, layers = parse(data)
+    header, coded = parse(data)
     if header.trained and model is None:
         msg = "the group was coded with networks, but its codec names no model"
         raise ModelMissingError(msg)
     steps = frame_steps(shape[1], header.gop)
     if len(header.steps) != steps[-1].layer + 1:
-        msg = f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
+        msg = (
+            f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
+        )
         raise FormatError(msg)
     decoder = CoefficientDecoder(shape[2:], model if header.trained else None, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
-    for number, layer in enumerate(layers):
+    for number, layer in enumerate(coded[:layers]):
         places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]
         decoder.feed(layer.segments[:parts])
         choices = parse_choices(layer.choices, len(places), shape[2:])
-        frames += [(place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)]
+        frames += [
+            (place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)
+        ]
         decoder.check()
     for (_, step), choice, _ in frames:
         _check(step, choice, header)
@@ -90,9 +101,15 @@ def synthesise(
     sequences = [Synthesis(shape[2:], top, symbols.header.steps, model) for _ in range(shape[0])]
     out = np.zeros(shape, np.int32)
     for (sequence, step), choices, levels in symbols.frames:
-        synthesis = sequences[sequence]
-        prediction = synthesis.predict(step, choices)
-        expected = transform.forward(prediction - synthesis.middle) if step.references else None
-        coded = transform.inverse(levels, symbols.header.steps[step.layer], expected)
-        out[sequence, step.frame] = synthesis.finish(step, choices, prediction, coded)
+        out[sequence, step.frame] = picture_of(sequences[sequence], transform, step, choices, levels)
     return out
+
+
+def picture_of(
+    synthesis: Synthesis, transform: Transform, step: FrameStep, choices: Choices, levels: FrameLevels
+) -> Plane:
+    """Return the picture of a frame whose references are known; it becomes known too."""
+    prediction = synthesis.predict(step, choices)
+    expected = transform.forward(prediction - synthesis.middle) if step.references else None
+    coded = transform.inverse(levels, synthesis.steps[step.layer], expected)
+    return synthesis.finish(step, choices, prediction, coded)

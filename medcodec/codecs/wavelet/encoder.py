@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.codecs.wavelet.coefficients import Blocks, CoefficientEncoder, Key
+from medcodec.codecs.wavelet.block_choice import BlockChoice
+from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend
 from medcodec.codecs.wavelet.motion_search import estimate
 from medcodec.codecs.wavelet.quality import Quality
 from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
-from medcodec.codecs.wavelet.motion_stream import encode_motion
-from medcodec.codecs.wavelet.subbands import Plane, Subband, block_sums, by_coefficient, subbands
+from medcodec.codecs.wavelet.subbands import Plane
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
 from medcodec.codecs.wavelet.transform import Transform
 
@@ -44,13 +42,12 @@ class CodedGroup:
     """A group's bytes, and the pictures that decoders will make of it (int32, working units)."""
 
     data: bytes
-    pictures: np.ndarray
+    pictures: npt.NDArray[np.int32]
 
 
-
-# What a bit of motion must save, in mean squared errors of the prediction without motion: the pixels that motion
-# mends are those whose error is far above the mean.
-_MOTION_PENALTY = float(os.environ.get('PEN','20'))
+# What a bit of motion must save, in mean squared errors of the prediction without motion: the pixels that
+# motion mends are those whose error is far above the mean.
+_MOTION_PENALTY = 20.0
 _LAMBDA = 0.12
 _LARGEST_PENALTY = 2.0**32
 
@@ -62,12 +59,23 @@ class GroupEncoder:
     ----------
     frames
         int32 of shape (sequences, frames, height, width), working units of 0 to ``top``.
+    gop
+        Distance of key frames, a power of two.
     quality
         Steps and the weight of the rate; None is reversible.
+    model
+        The networks; None for a plain wavelet coder.
     """
 
     def __init__(
-        self, frames: np.ndarray, top: int, gop: int, quality: Quality | None, model: WaveletModel | None, effort: Effort
+        self,
+        frames: npt.NDArray[np.int32],
+        top: int,
+        *,
+        gop: int,
+        quality: Quality | None,
+        model: WaveletModel | None,
+        effort: Effort,
     ) -> None:
         shape = frames.shape[2:]
         self._frames, self._effort, self._model = frames, effort, model
@@ -117,7 +125,15 @@ class GroupEncoder:
 
         def candidate(choices: Choices) -> BlockChoice:
             prediction = synthesis.predict(step, choices)
-            return BlockChoice(self._transform, unit, wanted, choices, prediction, synthesis.middle)
+            expected = self._transform.forward(prediction - synthesis.middle) if step.references else None
+            return BlockChoice(
+                self._transform,
+                unit,
+                wanted=wanted,
+                choices=choices,
+                prediction=prediction,
+                expected=expected,
+            )
 
         if not step.references:
             return candidate(Choices())
@@ -130,12 +146,14 @@ class GroupEncoder:
             best = min(best, candidate(replace(best.choices, fused=True)), key=_likely)
         return best
 
-    def _motion(self, synthesis: Synthesis, step: FrameStep, target: Plane, *, spacings: Sequence[int]) -> Motion:
+    def _motion(
+        self, synthesis: Synthesis, step: FrameStep, target: Plane, *, spacings: Sequence[int]
+    ) -> Motion:
         known = synthesis.pictures
         previous = None if step.previous is None else known[step.previous]
         following = None if step.following is None else known[step.following]
-        unit = self._header.steps[step.layer] / 16
-        penalty = max(_MOTION_PENALTY * _error(target, blend(previous, following)) / target.size, _LAMBDA * unit**2)
+        still = _error(target, blend(previous, following)) / target.size
+        penalty = max(_MOTION_PENALTY * still, _LAMBDA * (self._header.steps[step.layer] / 16) ** 2)
         return estimate(
             target,
             previous,
@@ -151,68 +169,6 @@ def _likely(candidate: BlockChoice) -> int:
     return candidate.likely_bits
 
 
-def _error(a: Plane, b: Plane | int) -> float:
+def _error(a: Plane, b: Plane) -> float:
     difference = (a - b).astype(np.float64)
     return float(np.vdot(difference, difference))
-
-
-class BlockChoice:
-    """A prediction of a frame: block by block, in the subbands, it is taken or not by what is likely to cost less.
-
-    Parameters
-    ----------
-    wanted
-        Coefficients of the frame around ``middle``.
-    """
-
-    def __init__(
-        self, transform: Transform, step: int, wanted: Plane, choices: Choices, prediction: Plane, middle: int
-    ) -> None:
-        self._transform, self._step, self._wanted = transform, step, wanted
-        self.choices, self.prediction = choices, prediction
-        self.expected = None if choices.motion is None else transform.forward(prediction - middle)
-        self._bands: dict[Key, tuple[Plane, Blocks | None]] = {}
-        self.likely_bits = 0 if choices.motion is None else 8 * len(encode_motion(choices.motion)) * _BITS_UNIT
-        for band in subbands(*transform.shape):
-            self._choose(band)
-
-    def _choose(self, band: Subband) -> None:
-        plain = self._transform.scaled(self._wanted, band, self._step)
-        if self.expected is None:
-            self._bands[band.key] = plain, None
-            return
-        difference = self._transform.scaled(self._wanted - self.expected, band, self._step)
-        costs = [block_sums(_likely_bits(values)) for values in (plain, difference)]
-        predicted = _switched(costs[0], costs[1])
-        self.likely_bits += int(np.where(predicted, costs[1], costs[0]).sum())
-        self._bands[band.key] = np.where(by_coefficient(predicted, band.shape), difference, plain), predicted
-
-    def scaled(self, band: Subband) -> tuple[Plane, Blocks | None]:
-        """Return a subband's coefficients in 1/64 of its step, and which blocks are predicted."""
-        return self._bands[band.key]
-
-
-_BITS_UNIT = 16
-# What a block must save, in bits, to differ from most of its subband: saying so costs about that.
-_SWITCH_BITS = float(os.environ.get('SW','3'))
-
-
-def _switched(plain: npt.NDArray[np.int64], difference: npt.NDArray[np.int64]) -> Blocks:
-    """Return which blocks are predicted: all or none, except those that gain enough by being otherwise."""
-    saved = plain - difference
-    mostly = int(saved.sum() >= 0)
-    other = saved < -_SWITCH_BITS * _BITS_UNIT if mostly else saved > _SWITCH_BITS * _BITS_UNIT
-    return np.where(other, 1 - mostly, mostly).astype(np.uint8)
-
-
-
-@lru_cache(maxsize=1)
-def _bits_table() -> npt.NDArray[np.int32]:
-    sizes = np.arange(1 << 14)
-    return np.round(1.2 * _BITS_UNIT * np.log2(1 + sizes / 24)).astype(np.int32)
-
-
-def _likely_bits(scaled: Plane) -> npt.NDArray[np.int32]:
-    """Return about what coefficients in 1/64 of a step cost, in 1/16 bit, to compare predictions."""
-    table = _bits_table()
-    return table[np.minimum(np.abs(scaled), len(table) - 1)]

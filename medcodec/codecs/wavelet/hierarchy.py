@@ -1,8 +1,9 @@
-"""The dyadic hierarchy of a group: in which order frames are coded, and from which others they are predicted."""
+"""The dyadic hierarchy of a group: the order of its frames, and from which others they are predicted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_LAYERS = 6
 GOPS = (1, 2, 4, 8, 16, 32)
@@ -36,12 +37,12 @@ class FrameStep:
 def frame_steps(frames: int, gop: int) -> tuple[FrameStep, ...]:
     """Return the frames of a group layer by layer, so that each layer doubles the rate of frames.
 
-    Key frames lie ``gop`` apart; the last frame is always one. Others are predicted from the middle of what is
-    known on both sides (paper, Fig. 3). Within a layer frames ascend.
+    Key frames lie ``gop`` apart; the last frame is always one. Others are predicted in the middle of what
+    is known on both sides (paper, Fig. 3). Within a layer frames ascend.
     """
     keys = sorted({*range(0, frames, gop), frames - 1})
     steps = [FrameStep(key, 0, before) for before, key in zip([None, *keys], keys, strict=False)]
-    spans = list(zip(keys, keys[1:], strict=False))
+    spans = list(pairwise(keys))
     layer = 1
     while spans := [(a, b) for a, b in spans if b - a > 1]:
         middles = [(a, (a + b) // 2, b) for a, b in spans]

@@ -38,7 +38,7 @@ class Intensity:
     def levels(self) -> int:
         """The greatest number of units above ``low``."""
         span = self.high - self.low
-        return int(span) if self.whole and span <= _MOST else _MOST
+        return int(span) if span == 0 or (self.whole and span <= _MOST) else _MOST
 
     @property
     def lossless(self) -> bool:
@@ -71,17 +71,26 @@ class Intensity:
             msg = "the wavelet codec cannot code NaN or infinity; use the adaptive codec"
             raise UnsupportedDataError(msg)
         if self.lossless:
-            units = voxels.astype(np.int64) - int(self.low)
+            low, high = (voxels.dtype.type(int(bound)) for bound in (self.low, self.high))
+            # Differences may overflow signed voxels; their bits are those of the unsigned difference.
+            units = (np.clip(voxels, low, high) - low).view(f"u{voxels.itemsize}")
         else:
+            if not 0 < self._unit < np.inf:
+                msg = f"the wavelet codec cannot code values from {self.low:g} to {self.high:g}; "
+                msg += "use the adaptive codec"
+                raise UnsupportedDataError(msg)
             units = np.floor((voxels.astype(np.float64) - self.low) / self._unit + 0.5)
-        return (np.clip(units, 0, self.levels).astype(np.int32)) << self.fraction_bits
+        clipped: npt.NDArray[np.int32] = np.clip(units, 0, self.levels).astype(np.int32)
+        return clipped << self.fraction_bits
 
     def backward(self, pictures: npt.NDArray[np.int32], dtype: np.dtype[Any]) -> AnyArray:
         """Return stored values, rounded, in a dtype."""
+        values: AnyArray
         units = (pictures + (1 << self.fraction_bits >> 1)) >> self.fraction_bits
         if self.lossless:
-            return (units.astype(np.int64) + int(self.low)).astype(dtype)
-        values = units * self._unit + self.low
-        if not self.whole:
+            values = units.astype(np.uint64) + np.uint64(int(self.low) % 2**64)
             return values.astype(dtype)
-        return np.clip(np.floor(values + 0.5), self.low, self.high).astype(dtype)
+        values = units * self._unit + self.low
+        if self.whole:
+            values = np.clip(np.floor(values + 0.5), self.low, self.high)
+        return values.astype(dtype)

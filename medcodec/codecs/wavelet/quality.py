@@ -53,6 +53,17 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
     return Quality(steps, round(_LAMBDA * SCALED**2))
 
 
+# For a bound on errors: steps as parts of the bound's cell, so that few voxels are to be corrected.
+_BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 0.75, 1.05, 0.06
+
+
+def quality_within(max_error: int, layers: int, *, value: int) -> Quality:
+    """Return the quantisation for an error bound in stored units, each of ``value`` working units."""
+    step = _BOUNDED_STEP * (2 * max_error + 1) * value * _UNIT
+    steps = tuple(round(step * _BOUNDED_LAYER_SCALE**layer) for layer in range(layers))
+    return Quality(steps, round(_BOUNDED_LAMBDA * SCALED**2))
+
+
 def subband_step(step: int, norm: float) -> int:
     """Return the step of a subband whose units have length ``norm`` in the picture, in 1/16."""
     return max(1, round(step / norm))

@@ -1,11 +1,14 @@
 """The bytes of a group.
 
-``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used); the distance of key frames as a power of
-two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a working unit. Then
-each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine coefficients, and these
-three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted, bit 1 fused, bit 2
-enhanced) and, where predicted, ``<H`` and as many bytes of motion (see `medcodec.codecs.wavelet.motion_stream`).
-A group may be cut after any layer, and then holds fewer frames.
+``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used); the distance of key frames as a
+power of two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a
+working unit. Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
+coefficients, and these three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted,
+bit 1 fused, bit 2 enhanced) and, where predicted, ``<H`` and as many bytes of motion (see
+`medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then holds fewer frames.
+
+Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
+`medcodec.codecs.wavelet.bounded`).
 """
 
 from __future__ import annotations
@@ -145,3 +148,23 @@ def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choic
         msg = "the choices of a temporal layer do not end where they should"
         raise FormatError(msg)
     return choices
+
+
+def pack_bounded(corrections: bytes, group: bytes) -> bytes:
+    """Return a group with its corrections before it."""
+    return struct.pack("<I", len(corrections)) + corrections + group
+
+
+def parse_bounded(data: bytes) -> tuple[bytes, bytes]:
+    """Return the corrections and the group.
+
+    Raises
+    ------
+    FormatError
+        If the corrections end beyond the data.
+    """
+    length = int.from_bytes(data[:4], "little")
+    if len(data) < 4 or length > len(data) - 4:
+        msg = "the corrections of a group are cut off"
+        raise FormatError(msg)
+    return data[4 : 4 + length], data[4 + length :]

@@ -108,7 +108,7 @@ class Synthesis:
         return out
 
     def finish(self, step: FrameStep, choices: Choices, prediction: Plane, coded: Plane) -> Plane:
-        """Make a picture of what was coded (which is around the middle of the range) and keep it as a reference."""
+        """Make a picture of what was coded, which is around the middle of the range, and keep it."""
         picture = np.clip(coded + self.middle, 0, self.top).astype(np.int32)
         if choices.enhanced:
             picture = self.enhance(step, picture, prediction)

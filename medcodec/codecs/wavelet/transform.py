@@ -73,7 +73,8 @@ class Transform:
         prediction
             Coefficients of the prediction, as `forward` gives them; None without one.
         skip
-            How many of the finest levels of lifting are left out: the picture is smaller, its values as large.
+            How many of the finest levels of lifting are left out: the picture is smaller, its values as
+            large.
         """
         plane = np.zeros(self.shape, np.int32)
         for band in subbands(*self.shape):
@@ -87,6 +88,8 @@ class Transform:
             if prediction is not None and predicted is not None:
                 values += prediction[band.rows, band.columns] * by_coefficient(predicted, band.shape)
             plane[band.rows, band.columns] = values
-        _native.lift_inverse(plane, levels=self.levels, reversible=self.reversible, skip=min(skip, self.levels))
+        _native.lift_inverse(
+            plane, levels=self.levels, reversible=self.reversible, skip=min(skip, self.levels)
+        )
         height, width = (reduced(size, skip) for size in self.shape)
         return plane[:height, :width]

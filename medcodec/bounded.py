@@ -1,0 +1,65 @@
+"""Which codec takes an error bound: tried on a part of the volume."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from medcodec.codecs.base import AnyArray, Codec, FrameGroup
+from medcodec.errors import MedcodecError
+
+# From this bound on a transform codec that corrects what it misses may pay.
+_LEAST_BOUND = 3
+# It comes to smaller errors within the bound; for that it may be larger by so much, as long as the other
+# codec, with a bound that gives the same PSNR, would be larger still.
+_MOST_LARGER = 1.2
+
+
+def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
+    """Return the codec that is smaller at equal PSNR, and not much larger at the bound.
+
+    Parameters
+    ----------
+    frames
+        A part of the volume, shape (sequences, frames, height, width).
+    usual, transform
+        Codecs with ``max_error``; the first one is taken where they are equal or the other cannot.
+    """
+    bound = float(cast(Any, usual).max_error)
+    if frames.dtype.kind == "f" or bound < _LEAST_BOUND or frames.size == 0:
+        return usual
+    part = np.ascontiguousarray(frames)
+    try:
+        tried = _trial(part, transform)
+    except MedcodecError:
+        return usual
+    coarse = _trial(part, usual)
+    fine = _trial(part, replace(cast(Any, usual), max_error=bound // 2))
+    if tried.size > _MOST_LARGER * coarse.size or tried.size > _size_at(tried.psnr_db, coarse, fine):
+        return usual
+    return transform
+
+
+@dataclass(frozen=True)
+class _Trial:
+    size: int
+    psnr_db: float
+
+
+def _trial(part: AnyArray, codec: Codec) -> _Trial:
+    prepared = codec.prepare(part)
+    data = prepared.encode(FrameGroup(part))
+    decoded = prepared.decode(data, cast(Any, part.shape), part.dtype)
+    error = float(np.square(decoded.astype(np.float64) - part).mean())
+    return _Trial(len(data), -10 * math.log10(error) if error else math.inf)
+
+
+def _size_at(psnr_db: float, coarse: _Trial, fine: _Trial) -> float:
+    """Return the size for a PSNR, on the line through two trials."""
+    if not math.isfinite(fine.psnr_db - coarse.psnr_db) or fine.psnr_db <= coarse.psnr_db:
+        return float(coarse.size)
+    share = (psnr_db - coarse.psnr_db) / (fine.psnr_db - coarse.psnr_db)
+    return coarse.size + share * (fine.size - coarse.size)

@@ -1,0 +1,48 @@
+"""Volumes for tests of the wavelet codec, and coding them without a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from medcodec.codecs.base import FrameGroup
+from medcodec.codecs.wavelet.codec import WaveletCodec
+
+PLAIN = {"size": "none"}
+
+
+def phantom(shape: tuple[int, ...], dtype: Any = np.int16, *, noise: float = 6, seed: int = 3) -> np.ndarray:
+    """Return ellipsoids that drift along the last axis, a ramp, and noise, as a scanner might give them."""
+    grid = np.meshgrid(*(np.linspace(-1, 1, size) if size > 1 else [0.1] for size in shape), indexing="ij")
+    random = np.random.default_rng(seed)
+    values = 40 * grid[0] + 20 * grid[-1]
+    for size, level in ((0.9, 220), (0.55, 160), (0.25, 380)):
+        centre = random.uniform(-0.25, 0.25, len(shape))
+        drift = 0.2 * grid[-1]
+        radius = sum(
+            (axis - middle - drift * (n == 0)) ** 2 for n, (axis, middle) in enumerate(zip(grid, centre))
+        )
+        values = values + level * (radius < size**2)
+    values = values + random.normal(0, noise, shape) + 100
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return values.astype(kind)
+    limits = np.iinfo(kind)
+    if kind.itemsize == 1:
+        values = values / 4 + limits.min + 10
+    return np.clip(np.rint(values), limits.min, limits.max).astype(kind)
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the PSNR in dB over the range of the first."""
+    wanted = first.astype(np.float64)
+    error = np.mean((wanted - second.astype(np.float64)) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(np.ptp(wanted) ** 2 / error))
+
+
+def coded(voxels: np.ndarray, **settings: Any) -> tuple[WaveletCodec, bytes]:
+    """Return the codec, as a file would name it, and a group, shape (sequences, frames, height, width)."""
+    codec = WaveletCodec(**{**PLAIN, **settings}).prepare(voxels)
+    data = codec.encode(FrameGroup(np.ascontiguousarray(voxels)))
+    return WaveletCodec.from_dict(codec.to_dict()), data
