@@ -124,7 +124,9 @@ class TrainableWavelet(TrainableCodec):
         quality, top, value = None, intensity.top, 1 << intensity.fraction_bits
         if rate is not None:
             quality = quality_of(rate, max(top, 1), MAX_LAYERS, value=value)
-        return GroupEncoder(frames, top, self._gop, quality, model, self._effort).encode()
+        return GroupEncoder(
+            frames, top, gop=self._gop, quality=quality, model=model, effort=self._effort
+        ).encode()
 
     def _estimate(self, coded: _Coded) -> Estimate:
         samples = record(coded.frames, coded.intensity.top, coded.symbols, coded.model).samples

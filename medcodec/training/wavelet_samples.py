@@ -191,8 +191,9 @@ def record_randomly(
     frames, top = intensity.forward(sequence.frames), intensity.top
     quality = quality_of(index, top, MAX_LAYERS, value=1 << intensity.fraction_bits)
     quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
+    chosen = None if intensity.exact else quality
     effort = Effort(motion=settings.motion_effort)
-    encoder = GroupEncoder(frames, top, gop, None if intensity.exact else quality, model, effort)
+    encoder = GroupEncoder(frames, top, gop=gop, quality=chosen, model=model, effort=effort)
     shape = (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3])
     return record(frames, top, parse_symbols(encoder.encode().data, shape, model), model)
 

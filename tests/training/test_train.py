@@ -31,7 +31,7 @@ def test_model_codes_and_decodes(trained):
     top = 900
     frames = moving_blobs((1, 5, 40, 48), 9, top).astype(np.int32)
     for quality in (quality_of(9, top, 6), None):
-        coded = GroupEncoder(frames, top, 4, quality, model, Effort()).encode()
+        coded = GroupEncoder(frames, top, gop=4, quality=quality, model=model, effort=Effort()).encode()
         symbols = parse_symbols(coded.data, frames.shape, model)
         assert np.array_equal(synthesise(symbols, frames.shape, top, model), coded.pictures)
         assert quality is not None or np.array_equal(coded.pictures, frames)

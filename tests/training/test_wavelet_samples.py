@@ -52,7 +52,7 @@ class SeeingDecoder(CoefficientDecoder):
 @pytest.fixture(scope="module")
 def coded():
     frames = np.stack([moving_blobs((5, 37, 42), seed, TOP) for seed in (1, 2)]).astype(np.int32)
-    encoder = GroupEncoder(frames, TOP, 4, quality_of(Q, TOP, 6), None, Effort())
+    encoder = GroupEncoder(frames, TOP, gop=4, quality=quality_of(Q, TOP, 6), model=None, effort=Effort())
     return frames, encoder.encode()
 
 
