@@ -53,7 +53,7 @@ class WaveletCodec(Codec):
     """
 
     quality: float | None = None
-    max_error: float = 0
+    max_error: float | None = None
     size: str = "small"
     effort: str = "default"
     model: str | None = None
@@ -70,7 +70,7 @@ class WaveletCodec(Codec):
         if self.quality is not None and not 0 <= self.quality <= BEST:
             msg = f"codec 'wavelet': quality is 0 to {BEST:g}, not {self.quality:g}"
             raise OptionError(msg)
-        if self.max_error < 0 or (self.max_error and self.quality is not None):
+        if self.max_error is not None and (self.max_error < 0 or self.quality is not None):
             msg = "codec 'wavelet': give a quality or a max_error of 0 or more, not both"
             raise OptionError(msg)
         for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
@@ -96,11 +96,11 @@ class WaveletCodec(Codec):
 
     @property
     def _bound(self) -> int:
-        return int(self.max_error)
+        return int(self.max_error or 0)
 
     def with_quality(self, quality: float) -> WaveletCodec:
         """Return the codec at a quality index."""
-        return replace(self, quality=round(quality, 4), max_error=0)
+        return replace(self, quality=round(quality, 4), max_error=None)
 
     def prepare(self, voxels: AnyArray) -> WaveletCodec:
         """Return the codec with the range of values of a volume."""
