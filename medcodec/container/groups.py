@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -17,7 +18,7 @@ from medcodec.container.checksums import crc32c, voxel_crc
 from medcodec.container.front import Front
 from medcodec.container.header import Header
 from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_voxel_bytes
-from medcodec.container.proof import decode_checked
+from medcodec.container.proof import decode_checked, decode_reduced_checked
 from medcodec.container.trailer import Trailer
 from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
@@ -120,19 +121,46 @@ class GroupReader:
         head, coded = self.read_coded(number, offset, length)
         place = self._place(number, offset)
         shape = box_shape(self.header.grid.box(number))
-        try:
+        with _placed(place):
             box = decode_checked(self.codec, coded, shape, self.header.layout.frame_dtype)
-        except MedcodecError as error:
-            msg = f"{place}: {error}"
-            raise type(error)(msg) from error
         if voxel_crc(box) != head.voxel_crc:
             msg = f"{place}: the decoded voxels do not match their checksum; this machine or this version of "
             msg += f"codec {self.codec.name!r} decodes differently from the one that wrote the file"
             raise IntegrityError(msg)
         return np.ascontiguousarray(box)
 
+    def decode_reduced(
+        self, number: int, offset: int, length: int, *, scale: int, frames: range
+    ) -> npt.NDArray[Any]:
+        """Return frames of a group at a fraction of their size; its coded bytes were checked.
+
+        See `Codec.decode_reduced`.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If its record or its coded bytes are damaged.
+        OptionError
+            If the codec cannot do it.
+        """
+        _, coded = self.read_coded(number, offset, length)
+        shape = box_shape(self.header.grid.box(number))
+        with _placed(self._place(number, offset)):
+            return decode_reduced_checked(
+                self.codec, coded, shape, self.header.layout.frame_dtype, scale=scale, frames=frames
+            )
+
     def _place(self, number: int, offset: int) -> str:
         return f"{self.file.name}: group {number} at offset {offset}"
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    try:
+        yield
+    except MedcodecError as error:
+        msg = f"{place}: {error}"
+        raise type(error)(msg) from error
 
 
 def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:

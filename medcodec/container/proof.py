@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 
 from medcodec.codecs.base import Codec
 from medcodec.errors import IntegrityError, MedcodecError
+from medcodec.volume.frames import Shape4
 
 
 def decode_checked(
@@ -21,8 +24,29 @@ def decode_checked(
     IntegrityError
         If the codec fails, or returns another shape or dtype than it should.
     """
+    return _checked(codec, lambda: codec.decode(coded, shape, dtype), shape, dtype)
+
+
+def decode_reduced_checked(
+    codec: Codec, coded: bytes, shape: Shape4, dtype: np.dtype[Any], *, scale: int, frames: range
+) -> npt.NDArray[Any]:
+    """Decode frames of a box at a fraction of their size, as `decode_checked` does whole boxes.
+
+    Raises
+    ------
+    IntegrityError
+        If the codec fails, or returns another shape or dtype than it should.
+    """
+    smaller = (shape[0], len(frames), -(-shape[2] // scale), -(-shape[3] // scale))
+    decode = partial(codec.decode_reduced, coded, shape, dtype, scale=scale, frames=frames)
+    return _checked(codec, decode, smaller, dtype)
+
+
+def _checked(
+    codec: Codec, decode: Callable[[], npt.NDArray[Any]], shape: Shape4, dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
     try:
-        box = codec.decode(coded, shape, dtype)
+        box = decode()
     except MedcodecError:
         raise
     except Exception as error:

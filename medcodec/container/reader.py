@@ -19,6 +19,8 @@ from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
 from medcodec.container.nibabel_header import nibabel_header
 from medcodec.container.parallel import default_threads, ordered_map
+from medcodec.container.preview import preview
+from medcodec.container.reduced import Reduction, read_reduced
 from medcodec.container.regions import Part, Region, select
 from medcodec.container.trailer import Trailer, read_trailer
 from medcodec.errors import MedcodecError
@@ -174,6 +176,45 @@ class MedcFile:
         """Return ``self[key] * slope + intercept`` as float64."""
         return np.asarray(np.asarray(self[key], np.float64) * self.slope + self.intercept)
 
+    def reduced(self, *, scale: int = 1, every: int = 1) -> AnyArray:
+        """Return the volume smaller than it is, by decoding only what that needs.
+
+        Parameters
+        ----------
+        scale
+            A power of two, at most 64: height and width of the frames are divided by it, rounded up.
+        every
+            Keep every so many-th frame; these are exactly those of the whole volume.
+
+        Raises
+        ------
+        OptionError
+            If the codec cannot do it.
+        FormatError, IntegrityError
+            If a group is damaged.
+        """
+        return read_reduced(self, Reduction(scale, every))
+
+    def reduced_affine(self, *, scale: int = 1, every: int = 1) -> npt.NDArray[np.float64]:
+        """Return the affine of what `reduced` returns, shape ``(4, 4)``: its first voxel is that of the volume."""
+        return Reduction(scale, every).affine(self.info.layout, self.affine)
+
+    def preview(self, size: int = 128) -> npt.NDArray[np.uint8]:
+        """Return the middle frame as a picture of at most ``size`` by ``size`` pixels, 0 to 255.
+
+        The codec makes it smaller where it can; for other codecs the frame is decoded and pixels are left out.
+
+        Returns
+        -------
+        uint8 of shape ``(height, width)``, or ``(height, width, components)`` for RGB(A).
+        """
+        return preview(self, size)
+
+    def reduced_group(self, number: int, *, scale: int, frames: range) -> AnyArray:
+        """Return frames of a group at a fraction of their size; see `Codec.decode_reduced`."""
+        offset, length = self._offsets[number], self.coded_lengths[number]
+        return self._groups.decode_reduced(number, offset, length, scale=scale, frames=frames)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # For worker processes: the file is opened again there.
         return _reopen, (self._path, self._resolve, self._threads, self._cache_bytes)
@@ -197,12 +238,17 @@ class MedcFile:
         self._file.close()
         self._cache.clear()
 
+    @property
+    def threads(self) -> int:
+        """How many threads decode."""
+        return self._threads or default_threads()
+
     def _read(self, ranges: tuple[range, ...]) -> AnyArray:
         region = Region(self.info.layout, ranges)
         frames = allocate(region.frame_shape, self.info.layout.frame_dtype, name=self.name)
 
         parts = list(select(self.info.grid, region))
-        threads = min(self._threads or default_threads(), len(parts))
+        threads = min(self.threads, len(parts))
 
         def place(part: Part) -> None:
             frames[part.target] = self._group(part)[part.local]

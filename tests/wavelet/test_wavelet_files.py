@@ -96,6 +96,18 @@ def test_efforts(effort, tmp_path):
     assert psnr(voxels, there_and_back(voxels, tmp_path / "a.medc", effort=effort, quality=14.0)[1]) > 38
 
 
+@pytest.mark.parametrize("bound", [1, 4, 15])
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int64])
+def test_bounds_hold(bound, dtype, tmp_path):
+    voxels = phantom((40, 33, 7), dtype)
+    voxels[3, 4, 5], voxels[0, 0, 0] = np.iinfo(np.int8).max, 0
+    exact = there_and_back(voxels, tmp_path / "a.medc")[0].file_bytes
+    done, back = there_and_back(voxels, tmp_path / "a.medc", max_error=bound)
+    assert done.max_error == bound
+    assert 0 < np.abs(back.astype(np.int64) - voxels).max() <= bound
+    assert done.file_bytes < exact
+
+
 def test_what_was_asked_for_is_reached(tmp_path):
     voxels = phantom((48, 50, 10))
     path = tmp_path / "a.medc"

@@ -31,7 +31,9 @@ def test_pictures_of_the_encoder_are_those_of_the_decoder(voxels, gop, quality):
     frames = (voxels.astype(np.int32) - voxels.min()) << (0 if quality is None else 4)
     layers = frame_steps(SHAPE[1], gop)[-1].layer + 1
     steps = None if quality is None else quality_of(quality, TOP, layers, value=16)
-    group = GroupEncoder(frames, TOP, gop=gop, quality=steps, model=None, effort=Effort(motion=0)).encode()
+    group = GroupEncoder(
+        frames, TOP, gop=gop, quality=steps, model=None, effort=Effort(motion=0)
+    ).encode()
     symbols = parse_symbols(group.data, SHAPE, None)
     decoded = synthesise(symbols, SHAPE, TOP, None)
     assert np.array_equal(decoded, group.pictures)
