@@ -11,11 +11,14 @@ import numpy as np
 from medcodec.codecs.base import AnyArray, Codec, FrameGroup
 from medcodec.errors import MedcodecError
 
+# The part of a volume that codecs are tried on: large, since the adaptive codec learns as it goes.
+BOUNDED_SHARE = 0.3
 # From this bound on a transform codec that corrects what it misses may pay.
 _LEAST_BOUND = 3
 # It comes to smaller errors within the bound; for that it may be larger by so much, as long as the other
-# codec, with a bound that gives the same PSNR, would be larger still.
-_MOST_LARGER = 1.2
+# codec, with a bound that gives the same PSNR, would be clearly larger still.
+_MOST_LARGER = 1.15
+_GAIN = 0.97
 
 
 def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
@@ -38,7 +41,7 @@ def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
         return usual
     coarse = _trial(part, usual)
     fine = _trial(part, replace(cast(Any, usual), max_error=bound // 2))
-    if tried.size > _MOST_LARGER * coarse.size or tried.size > _size_at(tried.psnr_db, coarse, fine):
+    if tried.size > _MOST_LARGER * coarse.size or tried.size > _GAIN * _size_at(tried.psnr_db, coarse, fine):
         return usual
     return transform
 

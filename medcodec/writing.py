@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from medcodec.bounded import choose_bounded
+from medcodec.bounded import BOUNDED_SHARE, choose_bounded
 from medcodec.codecs.base import Codec
 from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
@@ -62,7 +62,7 @@ class WritingPlan:
 
     def _choose_bounded(self, usual: Codec, transform: Codec) -> Codec:
         layout = choose_layout(self.volume.voxels, usual, self.axis)
-        sample = central_sample(self.volume.voxels)
+        sample = central_sample(self.volume.voxels, share=BOUNDED_SHARE)
         return choose_bounded(replace(layout, shape=sample.shape).to_frames(sample), usual, transform)
 
     def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:

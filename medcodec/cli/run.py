@@ -21,10 +21,21 @@ from medcodec.cli.diff import Diff
 from medcodec.cli.evaluate import Evaluate
 from medcodec.cli.info import Info
 from medcodec.cli.report import Report
+from medcodec.cli.train import Train
 from medcodec.cli.verify import Verify
 from medcodec.errors import LossyMammogramWarning, MedcodecError
 
-COMMANDS: tuple[type[Command], ...] = (Compress, Decompress, Info, Verify, Diff, Evaluate, Report, Datasets)
+COMMANDS: tuple[type[Command], ...] = (
+    Compress,
+    Decompress,
+    Info,
+    Verify,
+    Diff,
+    Evaluate,
+    Report,
+    Datasets,
+    Train,
+)
 
 _EPILOG = """examples:
   medcodec compress scan.nii.gz             write scan.medc

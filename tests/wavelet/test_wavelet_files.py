@@ -10,7 +10,6 @@ from wavelet_cases import PLAIN, phantom, psnr
 import medcodec
 from medcodec.cli import main
 
-
 SHAPES_WIDE = [(16, 8, 3), (5, 6, 7, 3), (1, 20, 1, 4), (3, 2, 2, 2, 2)]
 
 

@@ -56,7 +56,7 @@ class Known:
         self._last[sequence, step.layer] = levels
 
     def near(self, sequence: int, step: FrameStep, key: Key) -> tuple[Plane | None, Plane | None]:
-        """Return the same subband of the layer's last frame (or of the last sequence) and of references."""
+        """Return the same subband of the layer's last frame (or the last sequence), and of the references."""
         last = self._last.get((sequence, step.layer)) or self.frames.get((sequence - 1, step.frame))
         planes = [self.frames[sequence, frame].get(key) for frame in step.references]
         references = [plane for plane in planes if plane is not None]

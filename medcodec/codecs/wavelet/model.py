@@ -58,7 +58,7 @@ class WaveletModel:
         return self.networks[f"context-{CONTEXT_KINDS[orientation == 3]}-{step}"]
 
     def to_bytes(self) -> bytes:
-        """Return the file: a first line, then networks, ``<H`` before each name, ``<I`` before its bytes."""
+        """Return the file: a line, then each network, ``<H`` before its name, ``<I`` before its bytes."""
         parts = [_MAGIC]
         for name in sorted(self.networks):
             data = self.networks[name].to_bytes()

@@ -1,0 +1,175 @@
+"""The networks of the wavelet codec in PyTorch, and what they are trained to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+
+from medcodec import _native
+from medcodec.codecs.wavelet.model import CONTEXT_NAMES, ENHANCE, FUSE, STEPS, WaveletModel
+from medcodec.training.config import ModelSettings
+from medcodec.training.integer import QuantisedNetwork
+from medcodec.training.wavelet_samples import CORNER, EDGE, OUTSIDE
+
+_INPUT_SCALE = 1 / 32
+_OUTPUT_SCALE = 1 / 256
+# Features of what is known before the first step; those of the steps follow, magnitudes and then signed.
+_KNOWN = 18
+# A picture network's unit: half a step, and steps are in 1/16 of a working unit.
+CORRECTION = 0.5
+STEP_UNIT = 16
+# Errors below these parts of a squared step are not worth more effort.
+_FLOORS = {FUSE: 0.01, ENHANCE: 0.005}
+# Logits before training: most coefficients are zero, signs are even.
+_FIRST_LOGITS = (-1.0, 0.0, -1.0, -0.5)
+
+
+def build_networks(settings: ModelSettings) -> nn.ModuleDict:
+    """Return all networks by the names they have in a `WaveletModel`, before training."""
+    networks = nn.ModuleDict()
+    for name in CONTEXT_NAMES:
+        width = settings.context_channels
+        channels = [_native.SUBBAND_FEATURES, width, width, width, _native.SUBBAND_HEADS]
+        networks[name] = _started(channels, [3, 3, 1, 1], _FIRST_LOGITS)
+    for name, inputs in ((FUSE, _native.FUSE_FEATURES), (ENHANCE, _native.ENHANCE_FEATURES)):
+        width = settings.picture_channels
+        networks[name] = _started([inputs, width, width, width, 4], [3, 3, 3, 3], (0.0,) * 4)
+    return networks
+
+
+def _started(channels: list[int], sizes: list[int], bias: tuple[float, ...]) -> QuantisedNetwork:
+    network = QuantisedNetwork(
+        channels,
+        sizes,
+        input_low=-128,
+        input_high=127,
+        input_scale=_INPUT_SCALE,
+        output_scale=_OUTPUT_SCALE,
+    )
+    last = network.convs[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor(bias))
+    return network
+
+
+def export_model(networks: nn.ModuleDict | Mapping[str, QuantisedNetwork]) -> WaveletModel:
+    """Return the integer networks.
+
+    Raises
+    ------
+    FormatError
+        If sums of a network are not proven exact.
+    """
+    return WaveletModel({name: network.export() for name, network in networks.items()})
+
+
+def members(group: str) -> tuple[str, ...]:
+    """Return the names of the networks of a group: "context", "fuse" or "enhance"."""
+    return CONTEXT_NAMES if group == "context" else (group,)
+
+
+def kind_of(name: str) -> str:
+    """Return which kind of samples a network is trained on."""
+    return name.rpartition("-")[0] if name in CONTEXT_NAMES else name
+
+
+def context_input(features: torch.Tensor, number: int) -> torch.Tensor:
+    """Return what a context network sees before a step, from what there is before the last one.
+
+    Parameters
+    ----------
+    features
+        Shape ``(crops, features, height, width)``, any dtype.
+    number
+        Of the step.
+    """
+    seen = features.clone()
+    for first in (_KNOWN, _KNOWN + STEPS):
+        seen[:, first + number : first + STEPS] = 0
+    return seen
+
+
+def level_bits(logits: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    """Return the bits of each level, shape ``(crops, height, width)``, without those above two.
+
+    Parameters
+    ----------
+    logits
+        Shape ``(crops, 4, height, width)``: of being not zero, negative, above one and above two.
+    levels
+        Integers of shape ``(crops, height, width)``; `OUTSIDE` costs nothing.
+    """
+    nats = torch.zeros_like(logits[:, 0])
+    for head, (asked, true) in enumerate(decisions(levels)):
+        sign = true.to(logits.dtype) * 2 - 1
+        nats = nats + asked * nn.functional.softplus(-sign * logits[:, head])
+    return nats / torch.log(torch.tensor(2.0))
+
+
+def decisions(levels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return for each head where it is asked, and what is true there."""
+    inside, size = levels != OUTSIDE, levels.abs()
+    return [
+        (inside, size > 0),
+        (inside & (size > 0), levels < 0),
+        (inside & (size > 0), size > 1),
+        (inside & (size > 1), size > 2),
+    ]
+
+
+def tail_bits(levels: torch.Tensor) -> torch.Tensor:
+    """Return about what a subband's levels above two cost beyond that they are, in bits.
+
+    They are coded as powers of two, whose frequencies the coder learns, and the bits below.
+    """
+    rest = levels[(levels.abs() > 2) & (levels != OUTSIDE)].abs() - 3
+    exponents = torch.log2(1 + rest.double()).floor().long()
+    counts = torch.bincount(exponents).double()
+    shares = counts[counts > 0] / counts.sum()
+    return (exponents.sum() - (counts[counts > 0] * torch.log2(shares)).sum()).float()
+
+
+def picture_errors(
+    output: torch.Tensor, targets: torch.Tensor, steps: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean squared errors in steps, with and without a network's correction, shape ``(crops,)``.
+
+    Parameters
+    ----------
+    output
+        Shape ``(crops, 4, height, width)``.
+    targets
+        What should be added, in working units; `OUTSIDE` is left out.
+    steps
+        In 1/16 of a working unit, shape ``(crops,)``.
+    """
+    inside = targets != OUTSIDE
+    count = inside.sum((1, 2, 3)).clamp(min=1)
+    missing = targets.float() * STEP_UNIT / steps[:, None, None, None]
+    after = (((missing - output * CORRECTION) ** 2) * inside).sum((1, 2, 3)) / count
+    before = ((missing**2) * inside).sum((1, 2, 3)) / count
+    return after, before
+
+
+def picture_loss(name: str, errors: torch.Tensor) -> torch.Tensor:
+    """Return the mean logarithm of errors, so that all scans and rates matter alike."""
+    return torch.log(errors + _FLOORS[name]).mean()
+
+
+def gain_db(name: str, after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """Return the mean gain of a correction in decibels, of errors that are worth it."""
+    return (10 * torch.log10((before + _FLOORS[name]) / (after + _FLOORS[name]))).mean()
+
+
+def of_kinds(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return names of networks by the kind of samples they share."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(kind_of(name), []).append(name)
+    return kinds
+
+
+CONTEXT_KINDS = (EDGE, CORNER)

@@ -1,0 +1,167 @@
+"""Samples are what decoders see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training_scans import moving_blobs
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
+
+from medcodec import _native
+from medcodec.codecs.wavelet.coefficients import CoefficientDecoder
+from medcodec.codecs.wavelet.decoder import parse_symbols
+from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
+from medcodec.codecs.wavelet.model import ENHANCE, FUSE
+from medcodec.codecs.wavelet.quality import quality_of
+from medcodec.codecs.wavelet.stream import parse
+from medcodec.errors import OptionError
+from medcodec.training.config import DataSettings, SampleSettings
+from medcodec.training.data import training_scans
+from medcodec.training.pool import SamplePool
+from medcodec.training.wavelet_networks import context_input
+from medcodec.training.wavelet_samples import (
+    CORNER,
+    EDGE,
+    KINDS,
+    OUTSIDE,
+    Recording,
+    SampleMaker,
+    read_recording,
+    record,
+    write_recording,
+)
+
+TOP, Q = 900, 8
+
+
+class SeeingDecoder(CoefficientDecoder):
+    """Keeps the features of each step, and what is decoded after it."""
+
+    seen: list[tuple[int, np.ndarray, np.ndarray]]
+
+    def _logits(self, coder, band, coded, number):
+        if band.orientation:
+            half = [(size + 1) // 2 for size in coded.shape]
+            features = np.empty((_native.SUBBAND_FEATURES, *half), np.int16)
+            coder.features(number, features)
+            self.seen.append((number, features, coded))
+        return super()._logits(coder, band, coded, number)
+
+
+@pytest.fixture(scope="module")
+def coded():
+    frames = np.stack([moving_blobs((5, 37, 42), seed, TOP) for seed in (1, 2)]).astype(np.int32)
+    encoder = GroupEncoder(frames, TOP, gop=4, quality=quality_of(Q, TOP, 6), model=None, effort=Effort())
+    return frames, encoder.encode()
+
+
+@pytest.fixture(scope="module")
+def recording(coded):
+    frames, group = coded
+    return record(frames, TOP, parse_symbols(group.data, frames.shape, None), None)
+
+
+def test_context_networks_see_what_decoders_see(coded, recording):
+    frames, group = coded
+    decoder = SeeingDecoder(frames.shape[2:], None)
+    decoder.seen = []
+    symbols = parse_symbols(group.data, frames.shape, None)
+    by_layer = {}
+    for (sequence, step), _, _ in symbols.frames:
+        by_layer.setdefault(step.layer, []).append((sequence, step))
+    for places, layer in zip(by_layer.values(), parse(group.data)[1], strict=True):
+        decoder.feed(layer.segments)
+        for place in places:
+            decoder.decode(*place)
+    kinds = {kind: iter(recording.samples[kind]) for kind in (EDGE, CORNER)}
+    places = [sample.place for kind in kinds for sample in recording.samples[kind]]
+    assert len(set(places)) == len(places) == len(decoder.seen) // 4
+    everything = sorted(
+        (sample for kind in kinds for sample in recording.samples[kind]),
+        key=lambda sample: sample.features.tobytes(),
+    )
+    last_seen = sorted(
+        (index for index, (number, _, _) in enumerate(decoder.seen) if number == 3),
+        key=lambda index: decoder.seen[index][1].astype(np.int8).tobytes(),
+    )
+    for sample, index in zip(everything, last_seen, strict=True):
+        features = torch.from_numpy(sample.features)[None]
+        for number in range(4):
+            at, seen, levels = decoder.seen[index - 3 + number]
+            assert at == number
+            assert np.array_equal(context_input(features, number)[0].numpy(), seen)
+            rows, columns = ((0, 0), (1, 1), (0, 1), (1, 0))[number]
+            wanted = levels[rows::2, columns::2]
+            given = sample.targets[number][: wanted.shape[0], : wanted.shape[1]]
+            assert np.array_equal(given, wanted)
+            assert (sample.targets[number] == OUTSIDE).sum() == given.base[0].size - wanted.size
+
+
+def test_pictures_miss_what_targets_say(coded, recording):
+    frames, group = coded
+    assert len(recording.samples[ENHANCE]) == frames.shape[0] * frames.shape[1]
+    assert recording.samples[FUSE]
+    for sample in recording.samples[ENHANCE]:
+        sequence, frame, *_ = sample.place
+        missing = (frames - group.pictures)[sequence, frame]
+        whole = np.full([size + size % 2 for size in missing.shape], OUTSIDE)
+        whole[: missing.shape[0], : missing.shape[1]] = missing
+        for phase in range(4):
+            assert np.array_equal(sample.targets[phase], whole[phase // 2 :: 2, phase % 2 :: 2])
+
+
+def test_recordings_come_back(recording, tmp_path):
+    path = tmp_path / "samples.npz"
+    write_recording(path, recording)
+    again = read_recording(path)
+    for kind in KINDS:
+        for a, b in zip(recording.samples[kind], again.samples[kind], strict=True):
+            assert np.array_equal(a.features, b.features)
+            assert np.array_equal(a.targets, b.targets)
+            assert (a.step, a.place) == (b.step, b.place)
+
+
+def test_samples_are_made_once_and_by_all_processes(scans, tmp_path):
+    data, found = DataSettings(draws=1, frames=3, crop=32), training_scans([scans], DataSettings())
+    maker = SampleMaker(tmp_path, data, SampleSettings(), (0,), None)
+    made = [path for rank in (0, 1) for _, path in maker.make(found.training, rank=rank, ranks=2)]
+    assert sorted(made) == sorted(maker.path_of(scan) for scan in found.training)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in made}
+    made[0].unlink()
+    list(maker.make(found.training))
+    assert made[0].read_bytes() == before[made[0]][1]
+    assert all(path.stat().st_mtime_ns == before[path][0] for path in made[1:])
+
+
+def test_pools_that_hold_all_are_the_same_in_every_round(recording, tmp_path):
+    for number in range(3):
+        part = Recording()
+        part.samples[EDGE] = recording.samples[EDGE][number::3]
+        write_recording(tmp_path / f"{number}.npz", part)
+    drawn = []
+    for start in (0, 5):
+        pool = SamplePool(sorted(tmp_path.iterdir()), budget_megabytes=100, seed=[7])
+        pool.turn_to(start)
+        drawn.append(pool.batch(EDGE, 8, 10, np.random.default_rng(5)).features)
+        assert not pool.has(FUSE)
+        with pytest.raises(OptionError, match="leave it out of the networks"):
+            pool.batch(FUSE, 8, 10, np.random.default_rng(5))
+    assert np.array_equal(*drawn)
+
+
+def test_pools_are_bounded_and_follow_their_seed(recording, tmp_path):
+    paths = [tmp_path / f"{number}.npz" for number in range(4)]
+    for path in paths:
+        write_recording(path, recording)
+    limit = 2 * recording.nbytes // (1 << 20) + 1
+    one, same = (SamplePool(paths, budget_megabytes=limit, seed=[7]) for _ in range(2))
+    for kind in KINDS:
+        batches = []
+        for pool in (one, same):
+            pool.turn_to(3)
+            batches.append(pool.batch(kind, 8, 10, np.random.default_rng(5)))
+        assert np.array_equal(batches[0].features, batches[1].features)
+        assert np.array_equal(batches[0].targets, batches[1].targets)
+        assert batches[0].features.any()
+        assert (batches[0].targets != OUTSIDE).any()
