@@ -1,0 +1,58 @@
+"""Write golden files of the wavelet codec: ``python tests/wavelet/make_golden.py [none|small ...]``.
+
+Files that exist are left as they are: what a version wrote decodes for ever. Those with networks name their
+model, which must stay among the models of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from wavelet_cases import phantom
+
+import medcodec
+
+FOLDER = Path(__file__).parent / "golden"
+HEAD = Path(__file__).parents[2] / "examples" / "t1_head.nii.gz"
+QUALITIES = {"lossless": None, "fine": 16.0, "coarse": 7.0}
+
+
+def volumes() -> dict[str, np.ndarray]:
+    """Return what is coded."""
+    head = np.asarray(nib.load(HEAD).dataobj)[110:174, 160:216, :10]
+    return {"phantom": phantom((40, 48, 12)), "head": np.asfortranarray(head)}
+
+
+def main(sizes: list[str]) -> None:
+    """Write the files that are missing, and the list of all."""
+    listing = FOLDER / "files.json"
+    files = json.loads(listing.read_text()) if listing.exists() else {}
+    for size in sizes:
+        for volume, voxels in volumes().items():
+            for label, quality in QUALITIES.items():
+                name = f"{volume}_{size}_{label}"
+                path = FOLDER / f"{name}.medc"
+                if path.exists():
+                    continue
+                options = {"size": size, "quality": quality, "effort": "max"}
+                medcodec.compress(
+                    voxels, path, codec="wavelet", codec_options=options, group_frames=9, axis="k"
+                )
+                with medcodec.open(path) as file:
+                    files[name] = described(np.asarray(file))
+    listing.write_text(json.dumps(files, indent=1) + "\n")
+
+
+def described(voxels: np.ndarray) -> dict[str, object]:
+    """Return what stays the same for ever."""
+    sha256 = hashlib.sha256(voxels.tobytes()).hexdigest()
+    return {"dtype": str(voxels.dtype), "shape": list(voxels.shape), "sha256_c_order": sha256}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["none", "small"])
