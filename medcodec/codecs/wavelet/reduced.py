@@ -1,8 +1,8 @@
 """Some frames of a group, as they are or smaller, by decoding only what they need.
 
-Frames at full size are exactly those of the whole group. Smaller pictures are low bands: lifting ends a few
-levels earlier. They are predicted from smaller pictures with shorter vectors, and never refined by networks; so they
-come close to what lifting would make of the whole pictures, and are references of nothing else.
+Frames at full size are exactly those of the whole group. Smaller pictures are low bands: lifting ends
+earlier. They are predicted from smaller pictures with shorter vectors, and never refined by networks; so
+they come close to what lifting would make of the whole pictures, and are references of nothing else.
 """
 
 from __future__ import annotations
