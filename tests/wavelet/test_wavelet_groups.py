@@ -50,6 +50,12 @@ def test_frame_order(frames, gop):
         if step.layer:
             assert step.previous < step.frame < step.following
         known.add(step.frame)
+    # Every second, fourth, ... frame needs no more layers than it must.
+    last_layer = steps[-1].layer
+    for step in steps:
+        if step.layer:
+            assert step.frame % (1 << (last_layer - step.layer)) == 0
+            assert step.frame % (2 << (last_layer - step.layer)) != 0
     assert [step.layer for step in steps] == sorted(step.layer for step in steps)
     for layer in range(steps[-1].layer + 1):
         shown = sorted(step.frame for step in steps if step.layer <= layer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 MAX_LAYERS = 6
 GOPS = (1, 2, 4, 8, 16, 32)
@@ -37,16 +36,18 @@ class FrameStep:
 def frame_steps(frames: int, gop: int) -> tuple[FrameStep, ...]:
     """Return the frames of a group layer by layer, so that each layer doubles the rate of frames.
 
-    Key frames lie ``gop`` apart; the last frame is always one. Others are predicted in the middle of what
-    is known on both sides (paper, Fig. 3). Within a layer frames ascend.
+    Key frames lie ``gop`` apart; the last frame is always one. Others are predicted from both sides, each
+    layer in the middle of the grid of those before (paper, Fig. 3): every n-th frame, for n a power of two,
+    needs no later layer. Within a layer frames ascend.
     """
-    keys = sorted({*range(0, frames, gop), frames - 1})
+    last = frames - 1
+    keys = sorted({*range(0, frames, gop), last})
     steps = [FrameStep(key, 0, before) for before, key in zip([None, *keys], keys, strict=False)]
-    spans = list(pairwise(keys))
+    span = min(gop, 1 << max(frames - 2, 0).bit_length())
     layer = 1
-    while spans := [(a, b) for a, b in spans if b - a > 1]:
-        middles = [(a, (a + b) // 2, b) for a, b in spans]
-        steps += [FrameStep(middle, layer, a, b) for a, middle, b in middles]
-        spans = [half for a, middle, b in middles for half in ((a, middle), (middle, b))]
-        layer += 1
+    while span > 1:
+        half = span // 2
+        middles = range(half, last, span)
+        steps += [FrameStep(frame, layer, frame - half, min(frame + half, last)) for frame in middles]
+        span, layer = half, layer + 1
     return tuple(steps)
