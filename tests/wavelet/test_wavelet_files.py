@@ -151,6 +151,8 @@ def test_integers_of_a_wide_span_are_coded_with_a_loss(tmp_path):
         (np.array([[0, 70_000], [2, 3]], np.int32), {}, "16 bits"),
         (np.array([[-1.7e308, 1.7e308], [2, 3]]), {"quality": 9.0}, "1.7e.308"),
         (np.array([[0, 5e-324], [0, 0]]), {"quality": 9.0}, "4.9"),
+        (np.array([[2**63, 2**63 + 9]], np.uint64), {"max_error": 2}, "below 2.63"),
+        (np.array([[1.0, 2.5], [2, 3]], np.float32), {"max_error": 2}, "quality"),
     ],
 )
 def test_what_cannot_be_coded_is_refused(voxels, options, message, tmp_path):

@@ -156,6 +156,9 @@ class WaveletCodec(Codec):
             msg = "the wavelet codec is lossless, or bounds errors, only for integers that span 16 bits; "
             msg += "give a quality, or use the adaptive codec"
             raise UnsupportedDataError(msg)
+        if codec._bound and (codec.high or 0) >= 1 << 63:
+            msg = "the wavelet codec bounds errors only of values below 2^63; use the adaptive codec"
+            raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
         effort, gops = EFFORTS[self.effort]
         coded = [self._encode(frames, intensity, gop, effort) for gop in _useful(gops, frames.shape[1])]
