@@ -7,3 +7,4 @@ void bind_blocks(nanobind::module_& m);
 void bind_fast(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
 void bind_labels(nanobind::module_& m);
+void bind_mapping(nanobind::module_& m);

@@ -7,4 +7,5 @@ NB_MODULE(_native, m) {
     bind_fast(m);
     bind_floats(m);
     bind_labels(m);
+    bind_mapping(m);
 }

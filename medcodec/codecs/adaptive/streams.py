@@ -18,7 +18,7 @@ from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
-from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
 from medcodec.codecs.adaptive.mapping_levels import Levels, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
@@ -44,10 +44,10 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
-    mapping = fit_mapping(voxels)
-    if mapping is None:
+    mapped = map_voxels(voxels)
+    if mapped is None:
         return bytes([_FLOATS]) + encode_floats(voxels)
-    levels = mapping.to_levels(voxels)
+    mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
     coded = min(
