@@ -34,6 +34,7 @@ def encode_floats(
     frequent: Any,
     repeats: bool,
     present: Any,
+    path: str = "auto",
 ) -> tuple[bytes, bytes]: ...
 def decode_floats(
     voxels: npt.NDArray[Any],
@@ -51,6 +52,7 @@ def decode_floats(
     frequent: Any,
     repeats: bool,
     table: Any,
+    path: str = "auto",
 ) -> Any: ...
 def labels_encode(levels: npt.NDArray[Any]) -> bytes: ...
 def labels_decode(data: bytes, shape: tuple[int, int, int, int]) -> npt.NDArray[Any]: ...

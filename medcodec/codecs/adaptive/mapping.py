@@ -152,7 +152,8 @@ def _fit_palette(voxels: AnyArray) -> Mapping | None:
     ranks of many irregular values predict badly (`encode_floats` has a table of its own).
     """
     bits = ordered_bits(voxels).reshape(-1)
-    if len(np.unique(bits[:: max(1, bits.size >> 16)])) > _DISTINCT_LIMIT:
+    sample = np.sort(bits[:: max(1, bits.size >> 16)])
+    if np.count_nonzero(sample[1:] != sample[:-1]) >= _DISTINCT_LIMIT:
         return None
     distinct, number = np.unique(bits, return_counts=True)
     rare = number * _FREQUENT <= bits.size

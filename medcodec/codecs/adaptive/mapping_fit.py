@@ -72,7 +72,11 @@ def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> L
 
 def _distinct(voxels: AnyArray) -> AnyArray:
     """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
-    values: AnyArray = np.unique(voxels[np.isfinite(voxels)])
+    # Sorting is quicker than what np.unique does with few repeats.
+    ordered: AnyArray = np.sort(voxels[np.isfinite(voxels)])
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    values = ordered[first]
     for end, inner in ((0, 1), (-1, -2)):
         if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
             values = np.delete(values, end)
