@@ -58,7 +58,7 @@ class Coder {
         planes_[kCurrent]->start(class_ ? planes_[kBefore]->row(0) : nullptr);
         current_ ^= 1;
         errors_[current_].start(class_ ? errors_[current_ ^ 1].row(0) : nullptr);
-        for (auto& squares : row_.squares) std::memset(squares.data, 0, squares.size * sizeof(Vec4));
+        row_.forget();
         near_.clear();
         wide_.clear();
     }
@@ -131,16 +131,6 @@ class Coder {
         return d < 0 ? 0 : d > 7 ? 7 : d;
     }
 
-    // What does not change along a row, where the compiler can keep it at hand.
-    struct View {
-        const float* part[kPredictors];
-        const float *inside, *across, *north;
-        const int32_t* levels;
-        float most;
-        int max_level;
-        bool referred;
-    };
-
     struct Cursor {
         float west, west2;        // voxels just coded
         float error, error2;      // their absolute errors
@@ -163,40 +153,41 @@ class Coder {
         float* row = planes_[kCurrent]->row(y);
         const float* north = planes_[kCurrent]->row(y - 1);
         float* error = errors_[current_].row(y);
-        Vec4* squares = row_.errors(y);
-        Vec4* above = row_.errors(y + 1);
-        for (int k = 1; k <= kErrorMargin; k++) {
-            squares[-k] = Vec4{};
-            above[-k] = above[0];
-            above[g_.width + k - 1] = above[g_.width - 1];
-        }
         planes_[kCurrent]->extend_left(y, north[0]);
-        if (!Stream::kDecodes) read(levels, first);
+        begin_errors(y);
+        if (!Stream::kDecodes) {
+            read(levels, first);
+            for (int x = 0; x < g_.width; x++) row[x] = static_cast<float>(row_.levels[static_cast<size_t>(x)]);
+        }
         stream_.reserve(static_cast<size_t>(g_.width));
         const View view = {{row_.part[0].data, row_.part[1].data, row_.part[2].data}, row_.inside.data, row_.across.data, north,
-                           row_.levels.data, static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
+                           static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
         Cursor c = {north[0], north[0], error[-static_cast<ptrdiff_t>(errors_[0].stride)], 0, 0};
-        c.error2 = c.error;
+        c.error2 = error[-1] = error[-2] = c.error;
         for (int t = 0, x = 0; x < g_.width; t++) {
             const int end = x + kTile < g_.width ? x + kTile : g_.width;
+            if (!Stream::kDecodes) c.west = row[x - 1], c.west2 = row[x - 2], c.error = error[x - 1];
             if (surrounded(y, x, end, c)) {
                 bool same = true;
                 if (!Stream::kDecodes)
-                    for (int i = x; i < end; i++) same &= static_cast<float>(row_.levels[static_cast<size_t>(i)]) == c.west;
+                    for (int i = x; i < end; i++) same &= row[i] == c.west;
                 same = stream_.flag(repeats_.probability, same);
                 repeats_.update(same);
                 if (same) {
-                    for (; x < end; x++) {
-                        row[x] = c.west;
-                        error[x] = 0;
-                        squares[x] = Vec4{};
-                    }
+                    for (int i = x; i < end; i++) row[i] = c.west;
+                    forget_errors(y, x, end);
                     c.error2 = 0;
+                    x = end;
                     continue;
                 }
             }
             const TileWeights& w = weights_[static_cast<size_t>(t)];
-            for (; x < end; x++) code_voxel(x, view, w, above + x, squares + x, row, error, c);
+            if (Stream::kDecodes)
+                for (int i = x; i < end; i++)
+                    decode_voxel(i, view, w, row_.errors(y + 1) + i, row_.errors(y) + i, row, error, c);
+            else
+                encode_tile(y, x, end, view, w, row, error);
+            x = end;
         }
         planes_[kCurrent]->extend_right(y, g_.width);
         errors_[current_].extend_left(y, error[0]);
@@ -204,8 +195,48 @@ class Coder {
         if (Stream::kDecodes) write(levels, first, row);
     }
 
-    inline __attribute__((always_inline)) void code_voxel(int x, const View& view, const TileWeights& weights, const Vec4* above,
-                                                          Vec4* squares, float* row, float* error, Cursor& c) {
+    // Squared errors beyond both ends of this row and the one above.
+    void begin_errors(int y) {
+        if (Stream::kDecodes) return begin_errors(row_.errors(y), row_.errors(y + 1));
+        for (int k = 0; k < kPredictors; k++) begin_errors(row_.errors(y, k), row_.errors(y + 1, k));
+        row_.off()[-1] = 0;
+    }
+    template <class Value>
+    void begin_errors(Value* squares, Value* above) {
+        for (int k = 1; k <= kErrorMargin; k++) {
+            squares[-k] = Value{};
+            above[-k] = above[0];
+            above[g_.width + k - 1] = above[g_.width - 1];
+        }
+    }
+
+    void forget_errors(int y, int x, int end) {
+        const size_t bytes = static_cast<size_t>(end - x) * sizeof(float);
+        std::memset(errors_[current_].row(y) + x, 0, bytes);
+        if (Stream::kDecodes) {
+            std::memset(row_.errors(y) + x, 0, static_cast<size_t>(end - x) * sizeof(Vec4));
+            return;
+        }
+        for (int k = 0; k < kPredictors; k++) std::memset(row_.errors(y, k) + x, 0, bytes);
+        std::memset(row_.off() + x, 0, bytes);
+    }
+
+    void encode_tile(int y, int x, int end, const View& view, const TileWeights& weights, const float* row, float* error) {
+        TileRows at = {{}, {}, row + x, error + x, row_.off() + x};
+        for (int k = 0; k < kPredictors; k++) at.above[k] = row_.errors(y + 1, k) + x, at.squares[k] = row_.errors(y, k) + x;
+        TileModel model;
+        model_tile(x, view, weights, at, model);
+        const int32_t* levels = row_.levels.data + x;
+        for (int i = 0; i < end - x; i++) {
+            const Contexts contexts = {{model.context[0][i], model.context[1][i], model.context[2][i], model.context[3][i]}};
+            Mixture mixture;
+            histograms_.mix(contexts, mixture);
+            code_residual(levels[i] - model.base[i], symbol_shift(model.level[i]), contexts, mixture);
+        }
+    }
+
+    inline __attribute__((always_inline)) void decode_voxel(int x, const View& view, const TileWeights& weights,
+                                                            const Vec4* above, Vec4* squares, float* row, float* error, Cursor& c) {
         const float north = view.north[x];
         const Vec4 part = {view.part[0][x], view.part[1][x], view.part[2][x], view.part[0][x]};
         const Vec4 each = (part + weights.serial[1] * (c.west2 - north)) + weights.serial[0] * (c.west - north);
@@ -232,9 +263,8 @@ class Coder {
         Mixture mixture;
         histograms_.mix(contexts, mixture);
         const int shift = symbol_shift(level);
-        const auto decoded = static_cast<int>(code_residual(Stream::kDecodes ? 0 : view.levels[x] - base, shift, contexts, mixture) +
-                                              static_cast<uint32_t>(base));
-        const auto coded = static_cast<float>(Stream::kDecodes ? within(decoded, view.max_level) : view.levels[x]);
+        const auto decoded = static_cast<int>(code_residual(0, shift, contexts, mixture) + static_cast<uint32_t>(base));
+        const auto coded = static_cast<float>(within(decoded, view.max_level));
         const Vec4 off = each - coded;
         squares[0] = off * off;
         const float signed_error = coded - prediction;

@@ -24,6 +24,7 @@ using medcodec::FastGroup;
 #include "fast_streams.inl"
 #include "fast_frames.inl"
 #include "fast_rows.inl"
+#include "fast_tiles.inl"
 #include "fast_coder.inl"
 
 }  // namespace

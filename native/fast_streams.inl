@@ -39,23 +39,29 @@ class Encoder {
     }
     void finish(ByteBuffer& out) {
         for (; filled_ > 0; filled_ -= 8, held_ >>= 8) plain_.push(static_cast<uint8_t>(held_));
-        const size_t most = spans_.size / 2 + 8;
-        Array<uint32_t> words(most / 4 + 2);
-        uint32_t* next = words.data + words.size;
+        // A span becomes one word at most, so that the words fit where the spans were. Two more hold the state.
+        spans_.reserve(spans_.size + 8);
+        uint8_t* const end = spans_.data + spans_.size + 8;
+        uint8_t* next = end;
+        const auto put_word = [&next](uint64_t word) {
+            const auto low = static_cast<uint32_t>(word);
+            next -= 4;
+            std::memcpy(next, &low, 4);
+        };
         uint64_t state = kRansLow;
         for (size_t i = spans_.size; i; i -= 4) {
             uint32_t span;
             std::memcpy(&span, spans_.data + i - 4, 4);
             const uint32_t start = span >> 16, length = span & 0xffff;
             if (state >= static_cast<uint64_t>(length) << 47) {
-                *--next = static_cast<uint32_t>(state);
+                put_word(state);
                 state >>= 32;
             }
             state = (state / length << kTotalBits) + state % length + start;
         }
-        *--next = static_cast<uint32_t>(state >> 32);
-        *--next = static_cast<uint32_t>(state);
-        const size_t coded = static_cast<size_t>(words.data + words.size - next) * 4;
+        put_word(state >> 32);
+        put_word(state);
+        const auto coded = static_cast<size_t>(end - next);
         out.reserve(4 + plain_.size + coded);
         const auto plain_size = static_cast<uint32_t>(plain_.size);
         for (int k = 0; k < 4; k++) out.push(static_cast<uint8_t>(plain_size >> (8 * k)));

@@ -11,6 +11,8 @@ constexpr int kPieces = kLanes / kPieceLanes;
 
 typedef float Piece __attribute__((vector_size(kPieceLanes * 4)));
 typedef float PieceAnywhere __attribute__((vector_size(kPieceLanes * 4), aligned(4)));
+typedef int32_t WholePiece __attribute__((vector_size(kPieceLanes * 4)));
+typedef int32_t WholePieceAnywhere __attribute__((vector_size(kPieceLanes * 4), aligned(4)));
 
 struct Wide {
     Piece piece[kPieces];
@@ -81,4 +83,40 @@ inline void store_integers(int16_t* p, const Wide& v) {
 #else
     for (int lane = 0; lane < kLanes; lane++) p[lane] = static_cast<int16_t>(v[lane]);
 #endif
+}
+
+// Sixteen integers.
+struct WideWhole {
+    WholePiece piece[kPieces];
+};
+// Calls f with each piece of the arguments, which makes a piece of the result.
+template <class Result, class F, class... Args>
+inline Result piecewise(F f, const Args&... args) {
+    Result out;
+    for (int i = 0; i < kPieces; i++) out.piece[i] = f(args.piece[i]...);
+    return out;
+}
+inline WideWhole load(const int32_t* p) {
+    WideWhole out;
+    for (int i = 0; i < kPieces; i++) out.piece[i] = (WholePiece)(*reinterpret_cast<const WholePieceAnywhere*>(p + i * kPieceLanes));
+    return out;
+}
+inline void store(int32_t* p, const WideWhole& v) {
+    for (int i = 0; i < kPieces; i++)
+        *reinterpret_cast<WholePieceAnywhere*>(p + i * kPieceLanes) = (WholePieceAnywhere)v.piece[i];
+}
+inline Wide real(const WideWhole& v) {
+    return piecewise<Wide>([](WholePiece p) { return __builtin_convertvector(p, Piece); }, v);
+}
+// Without fractions.
+inline WideWhole whole(const Wide& v) {
+    return piecewise<WideWhole>([](Piece p) { return __builtin_convertvector(p, WholePiece); }, v);
+}
+inline WideWhole bounded(const WideWhole& v, int low, int high) {
+    return piecewise<WideWhole>(
+        [low, high](WholePiece p) {
+            p = p < low ? WholePiece{} + low : p;
+            return p > high ? WholePiece{} + high : p;
+        },
+        v);
 }

@@ -1,7 +1,10 @@
 // Binds the coder of true floats and wide integers.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+
+#include <string>
 
 #include "bindings.hpp"
 #include "floats_kernel.hpp"
@@ -45,14 +48,16 @@ bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, ui
 }
 
 floats::Settings make_settings(int kind, int width, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
-                               uint64_t table) {
+                               uint64_t table, const std::string& path) {
     if (kind < 0 || kind > 2 || (width != 16 && width != 32 && width != 64) || shift < 0 || shift >= width ||
         scale < -1000 || scale > 1000 || table > static_cast<uint64_t>(INT32_MAX) || frequent.size() > floats::most_frequent) {
         throw nb::value_error("float coder: settings out of range");
     }
     const int mantissa = width == 16 ? 10 : width == 32 ? 23 : 52;
     if (kind == 2 && shift > mantissa) throw nb::value_error("float coder: settings out of range");
-    return {static_cast<floats::Kind>(kind), width, shift, scale, std::move(frequent), repeats, table};
+    const floats::SquaresKernels* squares = floats::squares_kernels(path.c_str());
+    if (!squares) throw nb::value_error("this processor does not have that path");
+    return {static_cast<floats::Kind>(kind), width, shift, scale, std::move(frequent), repeats, squares, table};
 }
 
 void check_size(size_t bytes, const floats::Settings& settings, floats::Shape shape) {
@@ -66,8 +71,8 @@ void check_size(size_t bytes, const floats::Settings& settings, floats::Shape sh
 
 nb::tuple encode(ConstBytes voxels, int64_t sequences, int64_t frames, int64_t height, int64_t width, int kind,
                  int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
-                 Words present) {
-    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, present.size());
+                 Words present, const std::string& path) {
+    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, present.size(), path);
     const floats::Shape shape{sequences, frames, height, width};
     check_size(voxels.size(), settings, shape);
     floats::Encoder coder;
@@ -82,8 +87,8 @@ nb::tuple encode(ConstBytes voxels, int64_t sequences, int64_t frames, int64_t h
 
 bool decode(Bytes voxels, nb::bytes coded, nb::bytes raw, int64_t sequences, int64_t frames, int64_t height,
             int64_t width, int kind, int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
-            uint64_t table) {
-    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, table);
+            uint64_t table, const std::string& path) {
+    const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, table, path);
     const floats::Shape shape{sequences, frames, height, width};
     check_size(voxels.size(), settings, shape);
     floats::Decoder coder(static_cast<const uint8_t*>(coded.data()), coded.size(),
@@ -97,8 +102,9 @@ bool decode(Bytes voxels, nb::bytes coded, nb::bytes raw, int64_t sequences, int
 void bind_floats(nb::module_& m) {
     m.def("encode_floats", &encode, nb::arg("voxels"), nb::arg("sequences"), nb::arg("frames"), nb::arg("height"),
           nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"), nb::arg("shift"), nb::arg("scale"),
-          nb::arg("frequent"), nb::arg("repeats"), nb::arg("present"));
+          nb::arg("frequent"), nb::arg("repeats"), nb::arg("present"), nb::arg("path") = "auto");
     m.def("decode_floats", &decode, nb::arg("voxels"), nb::arg("coded"), nb::arg("raw"), nb::arg("sequences"),
           nb::arg("frames"), nb::arg("height"), nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"),
-          nb::arg("shift"), nb::arg("scale"), nb::arg("frequent"), nb::arg("repeats"), nb::arg("table"));
+          nb::arg("shift"), nb::arg("scale"), nb::arg("frequent"), nb::arg("repeats"), nb::arg("table"),
+          nb::arg("path") = "auto");
 }

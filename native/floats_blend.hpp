@@ -11,16 +11,16 @@ namespace floats {
 template <int Blocks>
 class Blend {
 public:
-    explicit Blend(int64_t width)
-        : fast_(static_cast<size_t>((width + fast_band - 1) / fast_band)),
+    Blend(int64_t width, const SquaresKernels& kernels)
+        : kernel_(kernels.of[Blocks]), fast_(static_cast<size_t>((width + fast_band - 1) / fast_band)),
           slow_(static_cast<size_t>((width + slow_band - 1) / slow_band)),
           fast_errors_(static_cast<size_t>(width + 2 * margin)), slow_errors_(fast_errors_) {}
 
     double predict(const Around& around, int64_t x) {
         gather<Blocks>(around, terms_);
         const double west = around.here[-1];
-        from_fast_ = west + fast_[x / fast_band].predict(terms_);
-        from_slow_ = west + slow_[x / slow_band].predict(terms_);
+        from_fast_ = west + fast_[x / fast_band].predict(kernel_, terms_);
+        from_slow_ = west + slow_[x / slow_band].predict(kernel_, terms_);
         const double fast = recent(fast_errors_, x), slow = recent(slow_errors_, x);
         const double fast_share = slow * slow + tiny, slow_share = fast * fast + tiny;
         const double prediction = (from_fast_ * fast_share + from_slow_ * slow_share) / (fast_share + slow_share);
@@ -35,11 +35,11 @@ public:
         average_ += (error - average_) * (1.0 / 256);
         const double importance = 1 / (scale * scale);
         LeastSquares<Blocks>&fast = fast_[x / fast_band], &slow = slow_[x / slow_band];
-        fast.update(terms_, value - west, importance, 0.97);
-        slow.update(terms_, value - west, importance, 0.999);
+        fast.update(kernel_, terms_, value - west, importance, 0.97);
+        slow.update(kernel_, terms_, value - west, importance, 0.999);
         if (x % solve_every == solve_every - 1) {
-            fast.solve();
-            if (x % (2 * solve_every) == solve_every - 1) slow.solve();
+            fast.solve(kernel_);
+            if (x % (2 * solve_every) == solve_every - 1) slow.solve(kernel_);
         }
     }
 
@@ -59,6 +59,7 @@ private:
         return e[-1] + 0.5 * e[-2] + e[0] + e[1] + 0.5 * e[2];
     }
 
+    const SquaresKernel& kernel_;
     std::vector<LeastSquares<Blocks>> fast_, slow_;
     std::vector<double> fast_errors_, slow_errors_;
     double terms_[LeastSquares<Blocks>::terms] = {};

@@ -17,6 +17,7 @@ struct Settings {
     int width, shift, scale;         // bits per voxel, common trailing zeros, binary exponent of a typical voxel
     std::vector<uint64_t> frequent;  // words with a class of their own, at most `most_frequent`
     bool repeats;                    // whether there are classes for words equal to a neighbour
+    const SquaresKernels* squares;
     uint64_t table;                  // number of distinct words in the table of numbers, 0 without one
 };
 
@@ -29,7 +30,7 @@ public:
     Kernel(Coder& coder, const Settings& settings, Shape shape)
         : coder_(coder), settings_(settings), shape_(shape), stride_(shape.width + 2 * Ring<double>::side),
           numbers_(Format(settings.kind, settings.width, settings.shift), settings.scale), error_(coder, numbers_),
-          blend_(shape.width), values_(shape.sequences > 1 ? shape.frames + 2 : 3, shape.height, shape.width),
+          blend_(shape.width, *settings.squares), values_(shape.sequences > 1 ? shape.frames + 2 : 3, shape.height, shape.width),
           errors_(2, shape.height, shape.width), words_(2, shape.height, shape.width),
           classes_(2, shape.height, shape.width), columns_(static_cast<size_t>(shape.width + 2 * wide)),
           class_bits_(1 << 16) {

@@ -12,4 +12,5 @@ NB_MODULE(_native, m) {
     bind_subbands(m);
     bind_network(m);
     bind_motion(m);
+    bind_mapping(m);
 }

@@ -13,8 +13,8 @@ from medcodec.errors import OptionError
 from medcodec.volume.frames import AXIS_NAMES, FrameLayout, Grid, frame_axes, frame_layout
 
 # The sample's share of the voxels per candidate (three are tried at most): coded as the volume will be, or
-# by the codec's quick draft.
-_SAMPLE_SHARE, _DRAFT_SHARE = 1 / 32, 1 / 10
+# by the codec's quick draft. A small sample of a volume over time has too few frames to learn from.
+_SAMPLE_SHARE, _SAMPLE_SHARE_OVER_TIME, _DRAFT_SHARE = 1 / 64, 1 / 32, 1 / 16
 # A codec begins anew in a sample, the more so the smaller it is: less gain than this means nothing, and the
 # usual axis stays.
 _SAMPLE_GAIN, _DRAFT_GAIN = 0.015, 0.003
@@ -47,7 +47,10 @@ def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLa
     if len(layouts) == 1:
         return layouts[0]
     draft = codec.draft()
-    share, gain = (_SAMPLE_SHARE, _SAMPLE_GAIN) if draft is codec else (_DRAFT_SHARE, _DRAFT_GAIN)
+    over_time, share, gain = voxels.size > math.prod(voxels.shape[:3]), _DRAFT_SHARE, _DRAFT_GAIN
+    # Floats take their time even in a draft.
+    if draft is codec or (layouts[0].frame_dtype.kind == "f" and not over_time):
+        share, gain = _SAMPLE_SHARE_OVER_TIME if over_time else _SAMPLE_SHARE, _SAMPLE_GAIN
     sample = central_sample(voxels, share=share)
     sizes = [
         _coded_bytes(frame_layout(sample, candidate), sample, draft) for candidate in frame_axes(voxels.shape)

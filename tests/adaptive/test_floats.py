@@ -69,6 +69,14 @@ def test_fields_come_back(name):
     restored_size(np.ascontiguousarray(FIELDS[name]()))
 
 
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_vector_path_gives_the_same_bytes(name):
+    voxels = np.ascontiguousarray(FIELDS[name]())
+    coded = encode_floats(voxels, path="baseline")
+    assert coded == encode_floats(voxels)
+    assert decode_floats(coded, voxels.shape, voxels.dtype, path="baseline").tobytes() == voxels.tobytes()
+
+
 @pytest.mark.parametrize("name", [n for n in FIELDS if n != "tiny"])
 def test_smaller_than_shuffled_deflate(name):
     zlib = pytest.importorskip("zlib")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_levels import level_dtype
 from medcodec.errors import FormatError
 
@@ -30,10 +30,11 @@ def head(shape=(1, 6, 40, 44), seed=3):
 
 def restored(voxels):
     """Map, store, read and map back; return the mapping, or None if there is none."""
-    mapping = fit_mapping(voxels)
-    if mapping is None:
+    mapped = map_voxels(voxels)
+    if mapped is None:
         return None
-    levels = mapping.to_levels(voxels)
+    mapping, levels = mapped
+    assert np.array_equal(mapping.to_levels(voxels), levels)
     assert levels.dtype == level_dtype(mapping.level_count)
     assert levels.shape == voxels.shape
     assert levels.min() >= 0
@@ -135,14 +136,14 @@ def test_few_distinct_floats_become_a_palette():
 
 def test_coarse_floats_are_not_taken_for_a_lattice():
     voxels = np.random.default_rng(0).normal(0, 1, (1, 4, 80, 90)).astype("f2")
-    assert fit_mapping(voxels) is None
-    assert fit_mapping(voxels.astype("f4")) is None
+    assert map_voxels(voxels) is None
+    assert map_voxels(voxels.astype("f4")) is None
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "u8", "u4"])
 def test_noise_has_no_mapping(dtype):
     voxels = np.random.default_rng(0).bytes(8 * 40_000)
-    assert fit_mapping(np.frombuffer(voxels, dtype)[:40_000].reshape(1, 4, 100, 100)) is None
+    assert map_voxels(np.frombuffer(voxels, dtype)[:40_000].reshape(1, 4, 100, 100)) is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -202,8 +203,8 @@ def samples():
 @pytest.mark.parametrize("name", samples())
 def test_damage_is_a_format_error_or_decodes(name):
     voxels = samples()[name]
-    mapping = fit_mapping(voxels)
-    data, levels = mapping.to_bytes(), mapping.to_levels(voxels)
+    mapping, levels = map_voxels(voxels)
+    data = mapping.to_bytes()
     for end in range(len(data)):
         with pytest.raises(FormatError):
             Mapping.from_bytes(data[:end], voxels.dtype, voxels.shape)
@@ -232,7 +233,7 @@ def test_arbitrary_bytes_are_refused_or_decode(data, name):
 
 def test_levels_out_of_range_are_refused():
     voxels = head()
-    mapping = fit_mapping(voxels)
+    mapping, _ = map_voxels(voxels)
     levels = mapping.to_levels(voxels).astype(np.int32)
     for wrong in (-1, mapping.level_count):
         levels[0, 0, 0, 0] = wrong

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_forms import Plain
 from medcodec.codecs.adaptive.mapping_lattice import Lattice
 from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, level_dtype
@@ -70,10 +70,12 @@ def quantised(bounded: Bounded) -> Bounded:
 
 
 def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:
-    mapping = fit_mapping(voxels)
-    if mapping is None or not isinstance(mapping.levels, Stride) or mapping.level_count > MAX_LEVEL + 1:
+    mapped = map_voxels(voxels)
+    if mapped is None:
         return None
-    levels = mapping.to_levels(voxels)
+    mapping, levels = mapped
+    if not isinstance(mapping.levels, Stride) or mapping.level_count > MAX_LEVEL + 1:
+        return None
     bound = _level_bound(mapping, voxels.dtype, max_error)
     return Bounded(mapping.form, mapping.levels, levels, bound) if bound else None
 

@@ -22,13 +22,15 @@ _TABLE_SHARE = 0.7
 _SCALE_LIMIT = 1000
 
 
-def encode_floats(voxels: AnyArray) -> bytes:
+def encode_floats(voxels: AnyArray, *, path: str = "auto") -> bytes:
     """Return coded voxels, shape ``(sequences, frames, height, width)``; the same bytes everywhere.
 
     Parameters
     ----------
     voxels
         int32, uint32, int64, uint64, float16, float32 or float64 in native byte order.
+    path
+        Instruction set: "auto", "baseline" or "avx2"; all give the same bytes.
     """
     words = np.ascontiguousarray(voxels).view(f"u{voxels.dtype.itemsize}")
     settings, present = _choose_settings(voxels, words)
@@ -40,12 +42,15 @@ def encode_floats(voxels: AnyArray) -> bytes:
         kind=_KINDS[voxels.dtype.kind],
         bits=8 * voxels.dtype.itemsize,
         present=present,
+        path=path,
         **settings,
     )
     return _settings_bytes(settings) + unsigned_bytes(len(present)) + unsigned_bytes(len(coded)) + coded + raw
 
 
-def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> AnyArray:
+def decode_floats(
+    data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any], *, path: str = "auto"
+) -> AnyArray:
     """Return the voxels that `encode_floats` coded.
 
     Raises
@@ -69,6 +74,7 @@ def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype
         kind=_KINDS[dtype.kind],
         bits=8 * dtype.itemsize,
         table=table,
+        path=path,
         **settings,
     )
     if not whole:
@@ -80,8 +86,8 @@ def decode_floats(data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype
 def _choose_settings(voxels: AnyArray, words: AnyArray) -> tuple[dict[str, Any], npt.NDArray[np.uint64]]:
     """Return what the kernel must know, and the table of distinct words if one pays (else an empty one)."""
     found, number = np.unique(words, return_counts=True)
-    order = np.argsort(-number, kind="stable")[:_MOST_FREQUENT]
-    common = order[number[order] * _SHARE > words.size]
+    common = np.flatnonzero(number * _SHARE > words.size)
+    common = common[np.argsort(-number[common], kind="stable")][:_MOST_FREQUENT]
     rare = np.ones(len(found), bool)
     rare[common] = False
     if voxels.dtype.kind == "f":

@@ -117,8 +117,8 @@ class Mapping:
         return cls(form, levels)
 
 
-def fit_mapping(voxels: AnyArray) -> Mapping | None:
-    """Choose how to turn voxels into levels; the result gives every voxel back bit by bit.
+def map_voxels(voxels: AnyArray) -> tuple[Mapping, Levels] | None:
+    """Choose how to turn voxels into levels, and do it; the mapping gives every voxel back bit by bit.
 
     Parameters
     ----------
@@ -127,19 +127,22 @@ def fit_mapping(voxels: AnyArray) -> Mapping | None:
 
     Returns
     -------
-    Mapping or None
-        None for true floats and for integers that span 2**24 steps or more: `encode_floats` is for those.
+    tuple or None
+        The mapping and the levels of the voxels, in the same shape. None for true floats and for integers
+        that span 2**24 steps or more: `encode_floats` is for those.
     """
     if voxels.size == 0:
         return None
-    if voxels.dtype.kind in "iu":
-        levels = fit_levels(voxels)
-        return Mapping(Plain(), levels) if levels else _fit_palette(voxels)
-    lattice = fit_lattice(voxels)
-    if lattice is not None:
-        levels = fit_levels(lattice.to_integers(voxels))
-        return Mapping(lattice, levels) if levels else None
-    return _fit_palette(voxels)
+    form: Plain | None = Plain() if voxels.dtype.kind in "iu" else fit_lattice(voxels)
+    if form is not None:
+        integers = form.to_integers(voxels)
+        levels = fit_levels(integers)
+        if levels is not None:
+            return Mapping(form, levels), levels.to_levels(integers)
+        if isinstance(form, Lattice):
+            return None
+    mapping = _fit_palette(voxels)
+    return (mapping, mapping.to_levels(voxels)) if mapping else None
 
 
 def _fit_palette(voxels: AnyArray) -> Mapping | None:
@@ -149,7 +152,8 @@ def _fit_palette(voxels: AnyArray) -> Mapping | None:
     ranks of many irregular values predict badly (`encode_floats` has a table of its own).
     """
     bits = ordered_bits(voxels).reshape(-1)
-    if len(np.unique(bits[:: max(1, bits.size >> 16)])) > _DISTINCT_LIMIT:
+    sample = np.sort(bits[:: max(1, bits.size >> 16)])
+    if np.count_nonzero(sample[1:] != sample[:-1]) >= _DISTINCT_LIMIT:
         return None
     distinct, number = np.unique(bits, return_counts=True)
     rare = number * _FREQUENT <= bits.size

@@ -72,7 +72,11 @@ def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> L
 
 def _distinct(voxels: AnyArray) -> AnyArray:
     """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
-    values: AnyArray = np.unique(voxels[np.isfinite(voxels)])
+    # Sorting is quicker than what np.unique does with few repeats.
+    ordered: AnyArray = np.sort(voxels[np.isfinite(voxels)])
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    values = ordered[first]
     for end, inner in ((0, 1), (-1, -2)):
         if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
             values = np.delete(values, end)
@@ -85,28 +89,28 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     """Return ``lattice`` with what it misses listed, or None if it misses too much or spans too far."""
     word = np.dtype(f"u{voxels.dtype.itemsize}")
     bits = voxels.view(word)
-    indices = lattice.indices(voxels)
-    missed = lattice.values(indices, voxels.dtype).view(word) != bits
+    indices, missed = lattice.indices(voxels)
     zero = word.type(1 << 8 * word.itemsize - 1)
     negative = missed & (bits == zero)
     negative_zero = lattice.intercept == 0 and _share(negative, _SPECIAL_SHARE)
     if negative_zero:
         missed &= ~negative
-    specials = _specials(bits[missed], voxels.size)
-    listed = missed & ~np.isin(bits, specials) if missed.any() else missed
-    kept = indices[~missed]
-    if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or not kept.size:
+    positions = np.flatnonzero(missed)
+    patterns = bits.reshape(-1)[positions]
+    specials = _specials(patterns, voxels.size)
+    listed = ~np.isin(patterns, specials)
+    if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
         return None
-    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(voxels[~missed], kept, lattice):
+    kept, exact = (indices[~missed], voxels[~missed]) if len(positions) else (indices, voxels)
+    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(exact, kept, lattice):
         return None
-    positions = np.flatnonzero(listed.reshape(-1))
     return replace(
         lattice,
         negative_zero=negative_zero,
         special_base=max(int(kept.max()) + 1, 0),
         specials=specials.astype(np.uint64),
-        positions=positions,
-        patterns=bits.reshape(-1)[positions].astype(np.uint64),
+        positions=positions[listed],
+        patterns=patterns[listed].astype(np.uint64),
     )
 
 
@@ -137,16 +141,14 @@ def _fit_values(values: AnyArray) -> Lattice | None:
         return _lattice(EXACT_SUM, abs(float(values[0])) or 1.0)
     span = _SPAN.get(values.dtype.itemsize, 0)
     for lattice in _candidates(values, span):
-        indices = lattice.indices(values.reshape(1, 1, 1, -1))
+        row = values.reshape(1, 1, 1, -1)
+        indices, missed = lattice.indices(row)
         limit = _DYADIC_SPAN if lattice.variant == QUOTIENT else span
-        if np.ptp(indices) < limit and _exact(lattice, values):
-            return lattice
+        if np.ptp(indices) < limit:
+            again = lattice.values(indices, row.dtype)
+            if np.array_equal(again[missed], row[missed]):
+                return lattice
     return None
-
-
-def _exact(lattice: Lattice, values: AnyArray) -> bool:
-    row = values.reshape(1, 1, 1, -1)
-    return bool(np.array_equal(lattice.values(lattice.indices(row), values.dtype), row))
 
 
 def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:

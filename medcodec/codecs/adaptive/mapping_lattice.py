@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import (
     ByteReader,
     packed_words,
@@ -58,15 +59,27 @@ class Lattice(Computed):
         """Return a range wide enough for any lattice."""
         return -INTEGER_LIMIT, INTEGER_LIMIT
 
-    def indices(self, voxels: AnyArray) -> Integers:
-        """Return the nearest lattice index of each voxel; 0 for what is not finite or far away."""
-        slopes = _per_frame(self.slopes, voxels)
-        with np.errstate(all="ignore"):
-            offsets = voxels.astype(np.float64) - self.intercept
-            real = offsets * slopes if self.variant == QUOTIENT else offsets / slopes
-            nearest = np.rint(real)
-            nearest[~(np.abs(nearest) < INTEGER_LIMIT)] = 0
-        return nearest.astype(np.int64)
+    def indices(self, voxels: AnyArray) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        """Return the nearest lattice index of each voxel, and whether its value has other bits.
+
+        What is not finite or far away has index 0.
+        """
+        # The kernel has no float16; as float32 all are exact, but what is missed must be found once more.
+        wide = voxels.astype(np.float32) if voxels.dtype.itemsize == 2 else np.ascontiguousarray(voxels)
+        frames = wide.reshape(len(self.slopes), -1)
+        indices, missed = np.empty(voxels.shape, np.int64), np.empty(voxels.shape, bool)
+        _native.mapping_lattice(
+            frames,
+            slopes=self.slopes,
+            intercept=self.intercept,
+            quotient=self.variant == QUOTIENT,
+            limit=float(INTEGER_LIMIT),
+            indices=indices.reshape(frames.shape),
+            missed=missed.reshape(frames.shape),
+        )
+        if voxels.dtype.itemsize == 2:
+            missed = _words(self.values(indices, voxels.dtype)) != _words(voxels)
+        return indices, missed
 
     def values(self, indices: Integers, dtype: np.dtype[Any]) -> AnyArray:
         """Return the voxels of lattice indices, rounded as the variant says."""
@@ -78,18 +91,21 @@ class Lattice(Computed):
 
     def to_integers(self, voxels: AnyArray) -> AnyArray:
         """Return integers (int64); voxels listed by position take the integer of the voxel before."""
-        integers = self.indices(voxels)
+        integers, missed = self.indices(voxels)
         bits = _words(voxels)
         if self.negative_zero:
             integers -= integers < 0
             integers[bits == _negative_zero(voxels.dtype)] = -1
         flat, flat_bits = integers.reshape(-1), bits.reshape(-1)
         if len(self.specials):
-            ranks = np.minimum(np.searchsorted(self.specials, flat_bits), len(self.specials) - 1)
-            special = self.specials.astype(flat_bits.dtype)[ranks] == flat_bits
-            flat[special] = self.special_base + ranks[special]
+            # With a slope for each frame, a special value of one may lie on the lattice of another.
+            found = np.flatnonzero(missed) if len(self.slopes) == 1 else np.arange(flat.size)
+            wanted = flat_bits[found]
+            ranks = np.minimum(np.searchsorted(self.specials, wanted), len(self.specials) - 1)
+            special = self.specials.astype(flat_bits.dtype)[ranks] == wanted
+            flat[found[special]] = self.special_base + ranks[special]
         if len(self.positions):
-            flat[:] = flat[_last_kept(len(flat), self.positions)]
+            flat[self.positions] = flat[_last_kept(self.positions)]
         return integers
 
     def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
@@ -152,11 +168,13 @@ def read_lattice(reader: ByteReader, voxels: int, frames: int) -> Lattice | None
     return Lattice(flags & 1, slopes, intercept, bool(flags & 2), special_base, specials, positions, patterns)
 
 
-def _last_kept(count: int, dropped: Integers) -> Integers:
-    """Return for each index the last one up to it that is not dropped (at the start, the first kept one)."""
-    kept = np.ones(count, bool)
-    kept[dropped] = False
-    return np.maximum.accumulate(np.where(kept, np.arange(count), np.argmax(kept)))
+def _last_kept(dropped: Integers) -> Integers:
+    """Return for each dropped index the last kept one before it (at the start, the first kept one)."""
+    place = np.arange(len(dropped))
+    first = np.maximum.accumulate(np.where(np.diff(dropped, prepend=-1) > 1, place, 0))
+    before = dropped[first] - 1
+    leading = before < 0
+    return np.where(leading, np.count_nonzero(dropped == place), before)
 
 
 def _per_frame(slopes: npt.NDArray[np.float64], voxels: AnyArray) -> npt.NDArray[np.float64]:

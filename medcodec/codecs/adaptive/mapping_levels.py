@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import (
     ByteReader,
     packed_words,
@@ -24,6 +25,7 @@ _SAMPLE = 1 << 16
 _STRIDE, _RANKS = 0, 1
 _WORD = (1 << 64) - 1
 _BLOCK = 1 << 16
+_ACTIVITIES = 32
 
 Levels = npt.NDArray[Any]
 """Of `level_dtype`: as narrow as the number of levels allows, since a group may be large."""
@@ -69,14 +71,17 @@ class Stride:
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
         """Return the integers of ``levels`` in ``dtype``."""
+        word = _word(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
-            number = np.int32 if dtype.itemsize <= 2 else np.uint64
-            low = self.low if dtype.itemsize <= 2 else self.low & _WORD
-            integers: AnyArray = block.astype(number) * number(self.step) + number(low)
+            # Unsigned numbers wrap, so that those as wide as the integers are exact.
+            integers = block.astype(word)
+            if self.step > 1:
+                integers *= _wrapped(self.step, word)
+            integers += _wrapped(self.low, word)
             return integers
 
-        return _converted(levels, dtype, convert)
+        return _converted(levels, word, convert).view(dtype)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -153,11 +158,9 @@ def fit_levels(integers: AnyArray) -> Stride | Ranks | None:
     if high - low >= RANK_SPAN:
         return _fit_wide(integers, low, high)
     seen = np.zeros(high - low + 1, bool)
-    flat = integers.reshape(-1)
-    for start in range(0, flat.size, _BLOCK):
-        seen[_offsets(flat[start : start + _BLOCK], low)] = True
+    _native.mapping_mark(np.ascontiguousarray(integers).reshape(-1), low & _WORD, seen)
     present = np.flatnonzero(seen)
-    step = max(int(np.gcd.reduce(present)), 1)
+    step = 1 if np.any(seen[1:] & seen[:-1]) else max(int(np.gcd.reduce(present)), 1)
     stride = Stride(low, step, (high - low) // step + 1)
     if len(present) == stride.count or high >= 1 << 63:
         return stride
@@ -172,11 +175,18 @@ def _fit_wide(integers: AnyArray, low: int, high: int) -> Stride | None:
     return Stride(low, step, (high - low) // step + 1)
 
 
+def _word(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"u{dtype.itemsize}")
+
+
+def _wrapped(number: int, word: np.dtype[Any]) -> Any:
+    return word.type(number & ((1 << 8 * word.itemsize) - 1))
+
+
 def _offsets(integers: AnyArray, low: int) -> AnyArray:
-    """Return ``integers - low``: exact also for the widest types, as unsigned numbers wrap."""
-    narrow = integers.dtype.itemsize <= 2
-    offsets: AnyArray = integers.astype(np.int32 if narrow else np.uint64)
-    offsets -= np.int32(low) if narrow else np.uint64(low & _WORD)
+    """Return ``integers - low``, unsigned: exact also for the widest types, as unsigned numbers wrap."""
+    word = _word(integers.dtype)
+    offsets: AnyArray = integers.view(word) - _wrapped(low, word)
     return offsets
 
 
@@ -186,12 +196,13 @@ def _packing_pays(integers: AnyArray, plain: Stride, packed: Ranks) -> bool:
     Ranks bend the intensity scale: without a small gain they are not worth the risk.
     """
     sample = _sample_frames(integers)
-    before, after = plain.to_levels(sample).astype(np.int32), packed.to_levels(sample).astype(np.int32)
-    activity = _activity_class(before)
-    scale = integers.size / sample.size
-    cost_before = _residual_bits(before, activity) * scale
-    cost_after = _residual_bits(after, activity) * scale
-    return cost_after * 1.003 + 8 * len(packed.to_bytes()) < cost_before
+    sums = np.empty((3, _ACTIVITIES), np.int64)
+    _native.mapping_edge_sums(
+        plain.to_levels(sample).astype(np.int32), packed.to_levels(sample).astype(np.int32), sums
+    )
+    number, *sizes = sums[:, sums[0] > 0]
+    before, after = (_residual_bits(number, size) * integers.size / sample.size for size in sizes)
+    return after * 1.003 + 8 * len(packed.to_bytes()) < before
 
 
 def _sample_frames(integers: AnyArray) -> AnyArray:
@@ -203,26 +214,9 @@ def _sample_frames(integers: AnyArray) -> AnyArray:
     return frames[chosen, start : start + rows]
 
 
-def _neighbours(levels: Levels) -> tuple[Levels, Levels, Levels]:
-    """Return the west, north and north-west neighbours of all but the first row and column."""
-    return levels[:, 1:, :-1], levels[:, :-1, 1:], levels[:, :-1, :-1]
-
-
-def _activity_class(levels: Levels) -> npt.NDArray[np.int64]:
-    west, north, corner = _neighbours(levels)
-    activity = np.abs(west - corner) + np.abs(north - corner)
-    classes: npt.NDArray[np.int64] = np.frexp(activity.astype(np.float64))[1].astype(np.int64).reshape(-1)
-    return classes
-
-
-def _residual_bits(levels: Levels, activity: npt.NDArray[np.int64]) -> float:
+def _residual_bits(number: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> float:
     """Return the bits of median-edge residuals, taken as two-sided geometric in each activity class."""
-    west, north, corner = _neighbours(levels)
-    smooth = np.clip(west + north - corner, np.minimum(west, north), np.maximum(west, north))
-    size = np.abs(levels[:, 1:, 1:] - smooth).reshape(-1).astype(np.float64)
-    number = np.bincount(activity)
-    mean = np.bincount(activity, size)[number > 0] / number[number > 0]
-    mean = np.maximum(mean, 1e-4)
+    mean = np.maximum(size / number, 1e-4)
     ratio = (np.sqrt(1 + mean * mean) - 1) / mean
     bits = np.log2((1 + ratio) / (1 - ratio)) - mean * np.log2(ratio)
-    return float(np.sum(number[number > 0] * bits))
+    return float(np.sum(number * bits))

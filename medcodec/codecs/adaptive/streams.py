@@ -18,7 +18,7 @@ from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
-from medcodec.codecs.adaptive.mapping import Mapping, fit_mapping
+from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
 from medcodec.codecs.adaptive.mapping_levels import Levels, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
@@ -28,14 +28,18 @@ from medcodec.errors import FormatError
 _PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
 _LABEL_COUNT = 256
 _SAMPLE_VOXELS = 1 << 15
-# The share of voxels that repeat a neighbour from which on a sample is coded as labels too, and the factor
-# beyond which it is trusted: within it both coders code the whole group.
+# The share of voxels that repeat a neighbour from which on a sample is coded as labels too, and the range of
+# their advantage in it within which both coders code the whole group. Predictors gain more from a whole group
+# than labels do.
 _LABEL_REPEATS = {"fast": 0.9, "default": 0.8, "max": 0.6}
-_SAMPLE_MARGIN = {"fast": 1.0, "default": 1.05, "max": 1.15}
+_UNDECIDED = {"fast": (1.0, 1.0), "default": (1.05, 1.2), "max": (1 / 1.15, 1.2)}
 _FEW_LABELS = 32
 _LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
-# Groups below this rate are worth a try with a dictionary coder: exact repeats far apart.
+_QUICK_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23}]
+# Groups below this rate are worth a try with a dictionary coder: exact repeats far apart. A quick one that
+# needs so many times the bytes shows that there are none.
 _REPETITIVE_BPV = 0.5
+_QUICK_LZMA_LIMIT = 1.5
 
 Shape = tuple[int, int, int, int]
 
@@ -44,19 +48,25 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         return bytes([_BLOCKS]) + encode_blocks(voxels)
-    mapping = fit_mapping(voxels)
-    if mapping is None:
+    mapped = map_voxels(voxels)
+    if mapped is None:
         return bytes([_FLOATS]) + encode_floats(voxels)
-    levels = mapping.to_levels(voxels)
+    mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
     coded = min(
         (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
     )
     if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
-        packed = lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
-        coded = min(coded, bytes([_LZMA]) + packed, key=len)
+        return min([coded, *_packed(voxels, _QUICK_LZMA_LIMIT * len(coded))], key=len)
     return coded
+
+
+def _packed(voxels: AnyArray, limit: float) -> Iterator[bytes]:
+    """Yield the group as a dictionary coder packs it, unless a quick one needs more bytes than ``limit``."""
+    data = voxels.tobytes()
+    if len(lzma.compress(data, format=lzma.FORMAT_RAW, filters=_QUICK_LZMA_FILTERS)) <= limit:
+        yield bytes([_LZMA]) + lzma.compress(data, format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
 
 
 def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
@@ -105,14 +115,14 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
     """Yield the codings that may be smallest, with their coders."""
-    count, margin = mapping.level_count, _SAMPLE_MARGIN[effort]
+    count, (least, most) = mapping.level_count, _UNDECIDED[effort]
     labels = count <= _LABEL_COUNT and _repeats(levels) > (
         _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
     )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
-    if advantage > 1 / margin:
+    if advantage > least:
         yield _LABELS, encode_labels(levels)
-    if advantage <= margin:
+    if advantage <= most:
         yield _natural(levels, effort)
         if effort != "fast":
             yield _BLOCK_LEVELS, encode_blocks(levels)

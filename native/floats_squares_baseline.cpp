@@ -1,0 +1,3 @@
+#include "floats_squares.inl"
+
+const floats::SquaresKernels floats::squares_baseline = kKernels;
