@@ -45,8 +45,9 @@ struct Parts {
             if (token_model.highest[c] >= tokens)
                 throw Error("block stream has tokens beyond the width of its voxels");
         read_choices(in.take(choice_bytes), choice_bytes, choice_model, shape);
-        raw = {in.take(raw_bytes), 0, 8 * static_cast<std::uint64_t>(raw_bytes)};
+        const std::uint8_t* bits = in.take(raw_bytes);
         const std::size_t rest = in.left();
+        raw = {bits, 0, 8 * static_cast<std::uint64_t>(raw_bytes), 8 * static_cast<std::uint64_t>(raw_bytes + rest)};
         lanes = read_lanes(in.take(rest), rest, lane_count);
     }
 
@@ -138,10 +139,11 @@ class FrameDecoder {
             throw Error("block stream lacks rANS words");
         RawBits& raw = parts_.raw;
         const std::uint64_t most = static_cast<std::uint64_t>(count) * 8 * sizeof(T) + 64;
-        if (raw.size - raw.at >= most)
+        if (raw.safe - raw.at >= most)
             ops_.expand(tokens_.data(), count, header_.magnitude_shift, raw, residuals, magnitudes);
         else if (!generic::expand_checked(tokens_.data(), count, header_.magnitude_shift, raw, residuals, magnitudes))
             throw Error("block stream lacks raw bits");
+        if (raw.at > raw.size) throw Error("block stream lacks raw bits");
     }
 
     void reconstruct(std::int64_t s, std::int64_t f, std::int64_t y, const std::uint8_t* choices) {

@@ -40,7 +40,7 @@ struct ActivityRows {
 // Decoding tables: entry = start << 20 | frequency << 7 | token, by context and low bits of the state.
 struct TokenTables {
     const std::uint32_t* entries;
-    const std::uint32_t* offsets;  // of a level's table
+    const std::uint8_t* contexts;  // of the kLevels levels
 };
 
 // State of the interleaved rANS decoder.
@@ -56,6 +56,7 @@ struct RawBits {
     const std::uint8_t* data;
     std::uint64_t at;    // next bit
     std::uint64_t size;  // in bits
+    std::uint64_t safe;  // as size, with what follows in memory and may be read in passing
 };
 
 struct Kernels {
@@ -76,7 +77,7 @@ struct Kernels {
     void (*decode_tokens)(Lanes&, const TokenTables&, const std::uint8_t* levels, std::ptrdiff_t count,
                           std::uint8_t* tokens);
     // Residuals and clipped magnitudes of tokens and their raw bits; the caller has made sure that the longest
-    // raw bits of `count` tokens, and 8 bytes more, are there.
+    // raw bits of `count` tokens, and 8 bytes more, may be read, and checks that no more were used than there are.
     void (*expand)(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits&,
                    std::int16_t* residuals, std::uint16_t* magnitudes);
 };
