@@ -77,6 +77,7 @@ struct V {
 }  // namespace
 
 #include "blocks_vector.hpp"
+#include "blocks_wave_avx2.inl"
 
 namespace {
 
@@ -206,7 +207,8 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
 }
 
 constexpr medcodec::blocks::Kernels kAvx2 = {"avx2",     choose_block, tap_sums,      covariance, even_levels,
-                                             odd_levels, tokenise,     decode_tokens, expand};
+                                             odd_levels, tokenise,     decode_tokens, expand,
+                                             rebuild_wave};
 
 }  // namespace
 

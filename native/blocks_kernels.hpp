@@ -59,6 +59,22 @@ struct RawBits {
     std::uint64_t safe;  // as size, with what follows in memory and may be read in passing
 };
 
+constexpr int kWavefront = 8;  // frames whose voxels are rebuilt side by side
+
+// A row of each frame of a wavefront; pointers are to column 0.
+struct Wave {
+    const std::int32_t* sums[kWavefront];    // of the taps that are known, rounding term included
+    const std::int16_t* even[kWavefront];    // residuals, by column
+    const std::int16_t* odd[kWavefront];
+    const std::int16_t* north[kWavefront];   // row above
+    std::int16_t* voxels[kWavefront];        // those on the left are there
+    std::int32_t low, high;                  // predictions are clamped to these
+    // Of the block that is to be rebuilt:
+    std::int32_t weights[kWavefront];  // of W in the lower half, WW in the upper
+    std::int32_t median[kWavefront];   // -1 where MED predicts, else 0
+    std::int32_t any_median;           // whether there is one
+};
+
 struct Kernels {
     const char* name;
     // Writes the residuals of the best predictor to `residuals` and returns its index.
@@ -80,6 +96,8 @@ struct Kernels {
     // raw bits of `count` tokens, and 8 bytes more, may be read, and checks that no more were used than there are.
     void (*expand)(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits&,
                    std::int16_t* residuals, std::uint16_t* magnitudes);
+    // Rebuilds the block of a wave that begins at `column`; null where one row after the other is as quick.
+    void (*rebuild_wave)(const Wave&, std::ptrdiff_t column);
 };
 
 const Kernels& scalar_kernels();
