@@ -104,6 +104,7 @@ class Rebuilder {
         for (std::int64_t step = 0; step < shape_.height + 2 * (count - 1); ++step) {
             const int begin = static_cast<int>(std::max<std::int64_t>(0, (step - shape_.height + 2) / 2));
             const int end = static_cast<int>(std::min<std::int64_t>(count, step / 2 + 1));
+            if (begin == end) continue;  // frames of one row
             for (int i = begin; i < end; ++i) begin_row(rows_[i], step - 2 * i);
             begin_wave(begin, end);
             for (std::int64_t x = 0; x < shape_.width; x += kBlock) rebuild_wave(x);
