@@ -1,6 +1,8 @@
 """Loading speed: whole volumes and random patches from .medc, .nii.gz, .nii, blosc2 and zarr.
 
-Every read opens its file anew, as a data set in training does, and gives stored values as an array. Needs
+Patches are read in two ways: each from a file that is opened anew, and eight in a row from an open file, as
+data sets do that take several of a volume (from .nii and .nii.gz these load the volume once). Whatever
+decodes in threads has two. The formats take turns, so that a busy machine hinders all alike. Needs
 ``medcodec[bench,zarr]`` and Linux (for the bytes read). Run it on an otherwise idle machine:
 
     python -m benchmarks.loading VOLUME.nii.gz ... --mirrored VOLUME.nii.gz --output docs/results/loading.md
@@ -9,12 +11,13 @@ Every read opens its file anew, as a data set in training does, and gives stored
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +37,34 @@ AnyArray = npt.NDArray[Any]
 Key = tuple[slice, ...]
 PATCH = 96
 CHUNK, BLOCK = 64, 32
+THREADS = 2
+IN_A_ROW = 8
+SLOW_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Format:
-    """How to write a volume, and how to read all or a part of it."""
+    """How to write a volume, and how to open it: indexing what is opened gives a part.
+
+    With ``loads``, a data set that takes several patches of a volume reads all of it once.
+    """
 
     name: str
     write: Callable[[AnyArray, Path], Path]
-    read: Callable[[Path, Key], AnyArray]
+    open: Callable[[Path], Any]
+    loads: bool = False
     slow: bool = False
+
+    def read(self, path: Path, keys: Sequence[Key]) -> AnyArray:
+        """Open the file, and return the last of several parts that are read."""
+        opened = self.open(path)
+        if self.loads and len(keys) > 1:
+            opened = np.asarray(opened[...])
+        for key in keys:
+            part = np.array(opened[key])
+        if hasattr(opened, "close"):
+            opened.close()
+        return part
 
 
 def _nifti(suffix: str) -> Callable[[AnyArray, Path], Path]:
@@ -56,28 +77,27 @@ def _nifti(suffix: str) -> Callable[[AnyArray, Path], Path]:
     return write
 
 
-def _read_nifti(path: Path, key: Key) -> AnyArray:
+def _open_nifti(path: Path) -> Any:
     # Without a memory map, whose reads the system does not count.
-    return np.asarray(nib.load(path, mmap=False).dataobj[key])
+    return nib.load(path, mmap=False).dataobj
 
 
-def _write_blosc2(voxels: AnyArray, folder: Path) -> Path:
-    path = folder / "scan.b2nd"
-    chunks, blocks = ([min(edge, size) for size in voxels.shape] for edge in (CHUNK, BLOCK))
-    cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 5, "filters": [blosc2.Filter.SHUFFLE]}
-    blosc2.asarray(
-        np.ascontiguousarray(voxels),
-        urlpath=str(path),
-        mode="w",
-        chunks=chunks,
-        blocks=blocks,
-        cparams=cparams,
-    )
-    return path
+def _blosc2(name: str, **options: Any) -> Callable[[AnyArray, Path], Path]:
+    def write(voxels: AnyArray, folder: Path) -> Path:
+        path = folder / f"{name}.b2nd"
+        blosc2.asarray(np.ascontiguousarray(voxels), urlpath=str(path), mode="w", **options)
+        return path
+
+    return write
 
 
-def _read_blosc2(path: Path, key: Key) -> AnyArray:
-    return np.asarray(blosc2.open(str(path), mode="r")[key])
+def _open_blosc2(path: Path) -> Any:
+    return blosc2.open(str(path), mode="r", dparams={"nthreads": THREADS})
+
+
+def _blosc2_options(chunk: int, filter_: Any) -> dict[str, Any]:
+    cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 5, "filters": [filter_]}
+    return {"chunks": [chunk] * 3, "blocks": [BLOCK] * 3, "cparams": cparams}
 
 
 def _zarr(name: str, **options: Any) -> Callable[[AnyArray, Path], Path]:
@@ -89,8 +109,8 @@ def _zarr(name: str, **options: Any) -> Callable[[AnyArray, Path], Path]:
     return write
 
 
-def _read_zarr(path: Path, key: Key) -> AnyArray:
-    return np.asarray(zarr.open_array(str(path), mode="r")[key])
+def _open_zarr(path: Path) -> Any:
+    return zarr.open_array(str(path), mode="r")
 
 
 def _medc(name: str, **options: Any) -> Callable[[AnyArray, Path], Path]:
@@ -102,9 +122,8 @@ def _medc(name: str, **options: Any) -> Callable[[AnyArray, Path], Path]:
     return write
 
 
-def _read_medc(path: Path, key: Key) -> AnyArray:
-    with medcodec.open(path) as file:
-        return np.asarray(file[key])
+def _open_medc(path: Path) -> Any:
+    return medcodec.open(path, threads=THREADS)
 
 
 def formats() -> list[Format]:
@@ -112,32 +131,47 @@ def formats() -> list[Format]:
     blosc = {"compressors": BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")}
     coded = {"serializer": MedcodecChunks(options={"effort": "fastest"}), "compressors": None}
     small = {"group_frames": BLOCK, "tile": BLOCK}
+    shuffled = _blosc2_options(CHUNK, blosc2.Filter.SHUFFLE)
+    bits = _blosc2_options(BLOCK, blosc2.Filter.BITSHUFFLE)
     return [
-        Format(".nii.gz (level 6)", _nifti(".nii.gz"), _read_nifti),
-        Format(".nii", _nifti(".nii"), _read_nifti),
-        Format(f"blosc2 (zstd 5, shuffle, {CHUNK}/{BLOCK})", _write_blosc2, _read_blosc2),
-        Format(f"zarr 3 (blosc zstd 5, {CHUNK})", _zarr("blosc", **blosc), _read_zarr),
-        Format(f"zarr 3 (medcodec fastest, {CHUNK})", _zarr("medcodec", **coded), _read_zarr),
-        Format(".medc fastest", _medc("fastest", effort="fastest"), _read_medc),
-        Format(f".medc fastest, boxes of {BLOCK}", _medc("boxes", effort="fastest", **small), _read_medc),
-        Format(".medc default", _medc("default"), _read_medc, slow=True),
+        Format(".nii.gz (level 6)", _nifti(".nii.gz"), _open_nifti, loads=True),
+        Format(".nii", _nifti(".nii"), _open_nifti, loads=True),
+        Format("blosc2 (its defaults)", _blosc2("defaults"), _open_blosc2),
+        Format(f"blosc2 (zstd 5, shuffle, {CHUNK}/{BLOCK})", _blosc2("shuffle", **shuffled), _open_blosc2),
+        Format(f"blosc2 (zstd 5, bitshuffle, {BLOCK})", _blosc2("bits", **bits), _open_blosc2),
+        Format(f"zarr 3 (blosc zstd 5, {CHUNK})", _zarr("blosc", **blosc), _open_zarr),
+        Format(f"zarr 3 (medcodec fastest, {CHUNK})", _zarr("medcodec", **coded), _open_zarr),
+        Format(".medc fastest", _medc("fastest", effort="fastest"), _open_medc),
+        Format(".medc fastest, --patches", _medc("boxes", effort="fastest", **small), _open_medc),
+        Format(".medc default", _medc("default"), _open_medc, slow=True),
     ]
 
 
-def measure(form: Format, path: Path, keys: list[Key], seconds: float) -> dict[str, float]:
-    """Return the medians of wall and processor time of a read, and the mean of the bytes that it reads."""
-    walls, processors, began = [], [], time.perf_counter()
-    form.read(path, keys[0])
-    read_before = _bytes_read()
-    for key in keys:
-        wall, processor = time.perf_counter(), time.process_time()
-        form.read(path, key)
-        walls.append(time.perf_counter() - wall)
-        processors.append(time.process_time() - processor)
-        if time.perf_counter() - began > seconds and len(walls) >= 3:
-            break
-    read = (_bytes_read() - read_before) / len(walls)
-    return {"wall": float(np.median(walls)), "processor": float(np.median(processors)), "read": read}
+class Times:
+    """Wall and processor times of reads that do the same."""
+
+    def __init__(self) -> None:
+        self.walls: list[float] = []
+        self.processors: list[float] = []
+        self.read: list[int] = []
+
+    def take(self, form: Format, path: Path, keys: Sequence[Key]) -> None:
+        """Read once, and note the times by part."""
+        before, wall, processor = _bytes_read(), time.perf_counter(), time.process_time()
+        form.read(path, keys)
+        self.walls.append((time.perf_counter() - wall) / len(keys))
+        self.processors.append((time.process_time() - processor) / len(keys))
+        self.read.append(_bytes_read() - before)
+
+    @property
+    def wall(self) -> float:
+        """Median, in seconds."""
+        return float(np.median(self.walls))
+
+    @property
+    def processor(self) -> float:
+        """Median, in seconds."""
+        return max(float(np.median(self.processors)), 1e-9)
 
 
 def _bytes_read() -> int:
@@ -174,29 +208,42 @@ def _stored(path: Path) -> AnyArray:
 
 def table(name: str, voxels: AnyArray, *, large: bool, seconds: float) -> Iterator[str]:
     """Yield the lines of one volume's table."""
+    everything = [(slice(None),) * voxels.ndim]
+    compared = [form for form in formats() if not (form.slow and large)]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [form.write(voxels, Path(folder)) for form in compared]
+        for form, path in zip(compared, paths, strict=True):
+            assert np.array_equal(form.read(path, everything), voxels), form.name
+        times = [(Times(), Times(), Times()) for _ in compared]
+        keys, ends = patches(voxels.shape, 1000), time.perf_counter() + seconds
+        for number in itertools.count():
+            if number >= SLOW_ROUNDS and time.perf_counter() > ends:
+                break
+            for form, path, (whole, one, row) in zip(compared, paths, times, strict=True):
+                if form.slow and number >= SLOW_ROUNDS:
+                    continue
+                one.take(form, path, [keys[number]])
+                if number % IN_A_ROW == 0:
+                    whole.take(form, path, everything)
+                    row.take(form, path, keys[number : number + IN_A_ROW])
+        sizes = [_stored_bytes(path) for path in paths]
     yield f"### {name}: {' x '.join(map(str, voxels.shape))}, {voxels.dtype}\n"
-    yield "| format | MB | whole: ms (CPU ms) | patch: ms (CPU ms) | patches/s | per CPU-s | MB per patch |"
-    yield "|---|---|---|---|---|---|---|"
-    everything = (slice(None),) * voxels.ndim
-    for form in formats():
-        if form.slow and large:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            path = form.write(voxels, Path(folder))
-            assert np.array_equal(form.read(path, everything), voxels)
-            whole = measure(form, path, [everything] * 20, seconds)
-            part = measure(form, path, patches(voxels.shape, 200), seconds)
-            size = _stored_bytes(path)
+    yield (
+        "| format | MB | whole: ms (CPU ms) | patch: ms (CPU ms) | patches/s | per CPU-s | MB per patch | "
+        f"{IN_A_ROW} of an open file: ms each (CPU ms) |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for form, size, (whole, one, row) in zip(compared, sizes, times, strict=True):
         yield (
-            f"| {form.name} | {size / 1e6:.2f} | {_times(whole)} | {_times(part)} | {1 / part['wall']:.1f} | "
-            f"{1 / max(part['processor'], 1e-9):.1f} | {part['read'] / 1e6:.2f} |"
+            f"| {form.name} | {size / 1e6:.2f} | {_shown(whole)} | {_shown(one)} | {1 / one.wall:.1f} | "
+            f"{1 / one.processor:.1f} | {np.mean(one.read) / 1e6:.2f} | {_shown(row)} |"
         )
-        print(form.name, size, whole, part, file=sys.stderr)
+        print(form.name, size, _shown(whole), _shown(one), _shown(row), len(one.walls), file=sys.stderr)
     yield ""
 
 
-def _times(measured: dict[str, float]) -> str:
-    return f"{1000 * measured['wall']:.1f} ({1000 * measured['processor']:.1f})"
+def _shown(times: Times) -> str:
+    return f"{1000 * times.wall:.1f} ({1000 * times.processor:.1f})"
 
 
 def main() -> None:
@@ -206,7 +253,7 @@ def main() -> None:
         "volumes", type=Path, nargs="*", help="NIfTI files, at least 96 voxels along each axis"
     )
     parser.add_argument("--mirrored", type=Path, help="a volume to make eight times as large by reflection")
-    parser.add_argument("--seconds", type=float, default=4, help="time for each measurement")
+    parser.add_argument("--seconds", type=float, default=60, help="time for each volume")
     parser.add_argument(
         "--output", type=Path, required=True, help="a Markdown file; text above its tables is kept"
     )

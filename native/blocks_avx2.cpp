@@ -77,6 +77,7 @@ struct V {
 }  // namespace
 
 #include "blocks_vector.hpp"
+#include "blocks_wave_avx2.inl"
 
 namespace {
 
@@ -101,16 +102,30 @@ constexpr Order make_order() {
 
 constexpr Order kOrder = make_order();
 
+// The contexts of sixteen levels, looked up in registers.
+struct ContextLookup {
+    explicit ContextLookup(const std::uint8_t* contexts)
+        : low(_mm_loadu_si128(reinterpret_cast<const __m128i*>(contexts))),
+          high(_mm_loadu_si128(reinterpret_cast<const __m128i*>(contexts + 16))),
+          last(_mm_set1_epi8(static_cast<char>(contexts[32]))) {}
+    __m128i of(const std::uint8_t* levels) const {
+        const __m128i level = _mm_loadu_si128(reinterpret_cast<const __m128i*>(levels));
+        const __m128i below = _mm_blendv_epi8(_mm_shuffle_epi8(low, level), _mm_shuffle_epi8(high, level),
+                                              _mm_slli_epi16(level, 3));
+        return _mm_blendv_epi8(below, last, _mm_slli_epi16(level, 2));
+    }
+    __m128i low, high, last;
+};
+
 struct Eight {
     __m256i state;
 
-    // Decodes one token per lane.
-    __m256i step(const TokenTables& tables, const std::uint8_t* levels, const std::uint8_t*& words) {
-        const __m256i level = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(levels)));
-        const __m256i offset = _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.offsets), level, 4);
+    // Decodes one token per lane; the lower half of `contexts` is for these lanes.
+    __m256i step(const std::uint32_t* entries, __m128i contexts, const std::uint8_t*& words) {
+        const __m256i offset = _mm256_slli_epi32(_mm256_cvtepu8_epi32(contexts), medcodec::blocks::kTableBits);
         const __m256i slot = _mm256_and_si256(state, _mm256_set1_epi32(medcodec::blocks::kTableSize - 1));
         const __m256i entry =
-            _mm256_i32gather_epi32(reinterpret_cast<const int*>(tables.entries), _mm256_add_epi32(offset, slot), 4);
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries), _mm256_add_epi32(offset, slot), 4);
         const __m256i frequency = _mm256_and_si256(_mm256_srli_epi32(entry, 7), _mm256_set1_epi32(8191));
         const __m256i next =
             _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, medcodec::blocks::kTableBits)),
@@ -132,10 +147,12 @@ void decode_tokens(Lanes& lanes, const TokenTables& tables, const std::uint8_t* 
     std::ptrdiff_t i = 0;
     if (lanes.count == medcodec::blocks::kMaxLanes) {
         Eight a{V::load(lanes.state)}, b{V::load(lanes.state + 8)};
+        const ContextLookup lookup(tables.contexts);
         const std::uint8_t* words = lanes.words;
         for (; i + 16 <= count; i += 16) {
-            const __m256i low = a.step(tables, levels + i, words);
-            const __m256i high = b.step(tables, levels + i + 8, words);
+            const __m128i contexts = lookup.of(levels + i);
+            const __m256i low = a.step(tables.entries, contexts, words);
+            const __m256i high = b.step(tables.entries, _mm_srli_si128(contexts, 8), words);
             const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
             V::store_bytes(tokens + i, packed);
         }
@@ -190,7 +207,8 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
 }
 
 constexpr medcodec::blocks::Kernels kAvx2 = {"avx2",     choose_block, tap_sums,      covariance, even_levels,
-                                             odd_levels, tokenise,     decode_tokens, expand};
+                                             odd_levels, tokenise,     decode_tokens, expand,
+                                             rebuild_wave};
 
 }  // namespace
 

@@ -114,7 +114,7 @@ std::vector<std::uint8_t> encode_tokens(const std::vector<std::uint8_t>& tokens,
 }
 
 DecodeTables::DecodeTables(const ContextModel& model, int classes)
-    : entries_(static_cast<std::size_t>(model.contexts) * kTableSize), offsets_{} {
+    : entries_(static_cast<std::size_t>(model.contexts) * kTableSize), contexts_{} {
     std::uint32_t* entry = entries_.data();
     for (int c = 0; c < model.contexts; ++c) {
         for (int t = 0; t <= model.highest[c]; ++t) {
@@ -123,8 +123,7 @@ DecodeTables::DecodeTables(const ContextModel& model, int classes)
             for (std::uint32_t i = 0; i < frequency; ++i) *entry++ = i << 20 | common;
         }
     }
-    for (int i = 0; i < classes * kLevels; ++i)
-        offsets_[i] = static_cast<std::uint32_t>(model.context[i]) * kTableSize;
+    std::copy(model.context, model.context + classes * kLevels, contexts_.begin());
 }
 
 Lanes read_lanes(const std::uint8_t* data, std::size_t size, int lanes) {

@@ -43,12 +43,12 @@ class DecodeTables {
   public:
     DecodeTables(const ContextModel&, int classes);
     TokenTables of_class(int context_class) const {
-        return {entries_.data(), offsets_.data() + context_class * kLevels};
+        return {entries_.data(), contexts_.data() + context_class * kLevels};
     }
 
   private:
     std::vector<std::uint32_t> entries_;
-    std::array<std::uint32_t, kAllLevels> offsets_;
+    std::array<std::uint8_t, kAllLevels> contexts_;
 };
 
 // Reads the states that start a stream of tokens.

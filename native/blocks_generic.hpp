@@ -187,7 +187,7 @@ struct Decoded {
 };
 
 inline Decoded decode_token(const TokenTables& tables, std::uint8_t level, std::uint32_t state) {
-    const std::uint32_t entry = tables.entries[tables.offsets[level] + (state & (kTableSize - 1))];
+    const std::uint32_t entry = tables.entries[tables.contexts[level] * kTableSize + (state & (kTableSize - 1))];
     return {entry & 127, ((entry >> 7) & 8191) * (state >> kTableBits) + (entry >> 20)};
 }
 

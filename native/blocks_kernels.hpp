@@ -40,7 +40,7 @@ struct ActivityRows {
 // Decoding tables: entry = start << 20 | frequency << 7 | token, by context and low bits of the state.
 struct TokenTables {
     const std::uint32_t* entries;
-    const std::uint32_t* offsets;  // of a level's table
+    const std::uint8_t* contexts;  // of the kLevels levels
 };
 
 // State of the interleaved rANS decoder.
@@ -56,6 +56,23 @@ struct RawBits {
     const std::uint8_t* data;
     std::uint64_t at;    // next bit
     std::uint64_t size;  // in bits
+    std::uint64_t safe;  // as size, with what follows in memory and may be read in passing
+};
+
+constexpr int kWavefront = 8;  // frames whose voxels are rebuilt side by side
+
+// A row of each frame of a wavefront; pointers are to column 0.
+struct Wave {
+    const std::int32_t* sums[kWavefront];    // of the taps that are known, rounding term included
+    const std::int16_t* even[kWavefront];    // residuals, by column
+    const std::int16_t* odd[kWavefront];
+    const std::int16_t* north[kWavefront];   // row above
+    std::int16_t* voxels[kWavefront];        // those on the left are there
+    std::int32_t low, high;                  // predictions are clamped to these
+    // Of the block that is to be rebuilt:
+    std::int32_t weights[kWavefront];  // of W in the lower half, WW in the upper
+    std::int32_t median[kWavefront];   // -1 where MED predicts, else 0
+    std::int32_t any_median;           // whether there is one
 };
 
 struct Kernels {
@@ -76,9 +93,11 @@ struct Kernels {
     void (*decode_tokens)(Lanes&, const TokenTables&, const std::uint8_t* levels, std::ptrdiff_t count,
                           std::uint8_t* tokens);
     // Residuals and clipped magnitudes of tokens and their raw bits; the caller has made sure that the longest
-    // raw bits of `count` tokens, and 8 bytes more, are there.
+    // raw bits of `count` tokens, and 8 bytes more, may be read, and checks that no more were used than there are.
     void (*expand)(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shift, RawBits&,
                    std::int16_t* residuals, std::uint16_t* magnitudes);
+    // Rebuilds the block of a wave that begins at `column`; null where one row after the other is as quick.
+    void (*rebuild_wave)(const Wave&, std::ptrdiff_t column);
 };
 
 const Kernels& scalar_kernels();

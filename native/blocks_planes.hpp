@@ -43,18 +43,28 @@ class Planes {
     }
 
     RowTaps<T> taps(std::int64_t s, std::int64_t f, std::int64_t y) const {
+        RowTaps<T> taps;
+        set_taps(s, f, y, taps);
+        return taps;
+    }
+    void set_taps(std::int64_t s, std::int64_t f, std::int64_t y, RowTaps<T>& t) const {
+        // All from one row's address: finding each anew would take longer than summing the taps of a short row.
         const T* r = row(s, f, y);
-        const T* n = above(s, f, y);
-        RowTaps<T> t{{r - 1, r - 2, n, n - 1, n + 1, y > 1 ? row(s, f, y - 2) : n}};
+        const std::ptrdiff_t frame = shape_.height * stride_, sequence = shape_.frames * frame;
         const int cls = frame_class(s, f);
-        if (cls == kIntra) return t;
-        const T* p = reference(s, f, y);
-        const T* pn = reference(s, f, y > 0 ? y - 1 : 0);
-        const T* ps = reference(s, f, y + 1 < shape_.height ? y + 1 : y);
-        const T* const with_reference[] = {p, p - 1, p + 1, pn, ps, pn - 1, pn + 1, ps - 1, ps + 1};
-        for (int i = 0; i < 9; ++i) t.tap[kP + i] = with_reference[i];
-        t.tap[kQ] = cls == kBoth ? row(s - 1, f, y) : p;
-        return t;
+        const T* p = cls == kIntra ? floor_.data() + kPadLeft : r - (f > 0 ? frame : sequence);
+        const T* n = y > 0 ? r - stride_ : p;
+        // One by one: as an array they would pass through the stack, in pieces that the processor waits for.
+        t.tap[kW] = r - 1, t.tap[kWW] = r - 2;
+        t.tap[kN] = n, t.tap[kNW] = n - 1, t.tap[kNE] = n + 1;
+        t.tap[kNN] = y > 1 ? n - stride_ : n;
+        if (cls == kIntra) return;
+        const T* pn = y > 0 ? p - stride_ : p;
+        const T* ps = y + 1 < shape_.height ? p + stride_ : p;
+        t.tap[kP] = p, t.tap[kPW] = p - 1, t.tap[kPE] = p + 1;
+        t.tap[kPN] = pn, t.tap[kPS] = ps;
+        t.tap[kPNW] = pn - 1, t.tap[kPNE] = pn + 1, t.tap[kPSW] = ps - 1, t.tap[kPSE] = ps + 1;
+        t.tap[kQ] = cls == kBoth ? r - sequence : p;
     }
 
   private:

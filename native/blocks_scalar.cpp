@@ -12,7 +12,8 @@ constexpr Kernels kScalar = {"scalar",
                              generic::odd_levels,
                              generic::tokenise<std::int16_t>,
                              generic::decode_tokens,
-                             generic::expand<std::int16_t>};
+                             generic::expand<std::int16_t>,
+                             nullptr};
 
 }  // namespace
 

@@ -87,7 +87,7 @@ void expand(const std::uint8_t* tokens, std::ptrdiff_t count, int magnitude_shif
 }
 
 constexpr Kernels kSse2 = {"sse2",   choose_block,           tap_sums, covariance, even_levels, odd_levels,
-                           tokenise, generic::decode_tokens, expand};
+                           tokenise, generic::decode_tokens, expand,       nullptr};
 
 }  // namespace
 

@@ -18,6 +18,8 @@ from medcodec.errors import OptionError
 if TYPE_CHECKING:
     from medcodec.api import Compressed
 
+_PATCH_BOX = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compress(Command):
@@ -31,6 +33,8 @@ class Compress(Command):
         The .medc file; a folder for several scans; "-" for standard output.
     codec, effort, max_error, psnr, bpv, ratio, quality, peak, axis, group, tile
         As in `medcodec.compress`.
+    patches
+        Groups of 32 voxels along each axis where nothing else is asked for.
     option
         Settings of the codec, each as ``NAME=VALUE``.
     no_verify
@@ -58,6 +62,8 @@ class Compress(Command):
   medcodec compress study/ -o packed/                every scan of a folder; run again to go on
   medcodec compress archive/ -o packed/ --scheduler tcp://host:8786
                                                      the same on a Dask cluster
+  medcodec compress study/ -o packed/ --effort fastest --patches
+                                                     to train on random patches
   medcodec compress --bids dataset/ -o packed/       a BIDS dataset; everything but its images is copied
   medcodec compress "study/*.nii.gz" -o packed/      a pattern
   medcodec compress - -o - < scan.nii > scan.medc    in a pipe"""
@@ -76,6 +82,7 @@ class Compress(Command):
     axis: str = "auto"
     group: int | None = None
     tile: int | None = None
+    patches: bool = False
     no_verify: bool = False
     force: bool = False
     workers: int | None = None
@@ -137,6 +144,11 @@ class Compress(Command):
         )
         add("--tile", type=not_negative, metavar="N", help="height and width of a group, 0 for whole frames")
         add(
+            "--patches",
+            action="store_true",
+            help=f"for random patches: --group {_PATCH_BOX} --tile {_PATCH_BOX}; best with --effort fastest",
+        )
+        add(
             "--no-verify", action="store_true", help="do not decode and compare before the file gets its name"
         )
         add("-f", "--force", action="store_true", help="replace files that exist")
@@ -171,6 +183,7 @@ class Compress(Command):
     @property
     def options(self) -> dict[str, Any]:
         """Options of `medcodec.compress`."""
+        box = _PATCH_BOX if self.patches else None
         return {
             "codec": self.codec,
             "codec_options": parse_options(self.option or []),
@@ -182,8 +195,8 @@ class Compress(Command):
             "quality": self.quality,
             "peak": self.peak,
             "axis": self.axis,
-            "group_frames": self.group,
-            "tile": self.tile,
+            "group_frames": box if self.group is None else self.group,
+            "tile": box if self.tile is None else self.tile,
             "threads": self.threads,
             "verify": not self.no_verify,
             "overwrite": self.force,

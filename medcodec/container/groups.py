@@ -100,11 +100,14 @@ class GroupReader:
             If another record, a damaged one or none is there.
         """
         place = self._place(number, offset)
-        head = RecordHead.parse(self.file.read(offset, RECORD_HEAD.size), place=place)
+        record = self.file.read(offset, RECORD_HEAD.size + (length or 0))
+        head = RecordHead.parse(record[: RECORD_HEAD.size], place=place)
         if head.number != number or length not in {None, head.length}:
             msg = f"{place}: this is group {head.number} of {head.length} bytes; the index does not match"
             raise FormatError(msg)
-        coded = self.file.read(offset + RECORD_HEAD.size, head.length)
+        coded = record[RECORD_HEAD.size :]
+        if length is None:
+            coded = self.file.read(offset + RECORD_HEAD.size, head.length)
         if len(coded) != head.length or crc32c(coded) != head.coded_crc:
             msg = f"{place}: the checksum does not match; --salvage recovers the other groups"
             raise IntegrityError(msg)

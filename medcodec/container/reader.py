@@ -28,6 +28,7 @@ from medcodec.volume.frames import box_shape
 from medcodec.volume.model import SourceRecord
 
 AnyArray = npt.NDArray[Any]
+_SHARES = 4
 Resolve = Callable[[CodecIdentity], Codec]
 
 
@@ -250,10 +251,14 @@ class MedcFile:
         parts = list(select(self.info.grid, region))
         threads = min(self.threads, len(parts))
 
-        def place(part: Part) -> None:
-            frames[part.target] = self._group(part)[part.local]
+        def place(some: list[Part]) -> None:
+            for part in some:
+                frames[part.target] = self._group(part)[part.local]
 
-        for _ in ordered_map(place, parts, threads=threads):
+        # A few at a time: handing a small box to another thread takes about as long as decoding it.
+        share = -(-len(parts) // max(1, _SHARES * threads))
+        shares = [parts[first : first + share] for first in range(0, len(parts), max(1, share))]
+        for _ in ordered_map(place, shares, threads=threads):
             pass
         return region.to_volume(frames)
 

@@ -90,8 +90,7 @@ def select(grid: Grid, region: Region) -> Iterator[Part]:
         for cell, count in zip(cells, grid.counts, strict=True):
             number = number * count + cell.number
         s, f, h, w = (cell.target for cell in cells)
-        locals_ = _as_index([cell.local for cell in cells])
-        yield Part(number, (s, f, h, w), locals_, all(cell.whole for cell in cells))
+        yield Part(number, (s, f, h, w), _as_index(cells), all(cell.whole for cell in cells))
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,7 @@ class _Cut:
     number: int
     target: slice
     local: Indices
+    local_slice: slice | None
     whole: bool
 
 
@@ -108,15 +108,15 @@ def _cuts(indices: Indices, starts: Sequence[int], size: int) -> Iterator[_Cut]:
         number = bisect_right(starts, int(indices[at])) - 1
         stop = starts[number + 1] if number + 1 < len(starts) else size
         end = int(np.searchsorted(indices, stop))
-        yield _Cut(
-            number, slice(at, end), indices[at:end] - starts[number], end - at == stop - starts[number]
-        )
+        local = indices[at:end] - starts[number]
+        whole = end - at == stop - starts[number]
+        yield _Cut(number, slice(at, end), local, _as_slice(local), whole)
         at = end
 
 
-def _as_index(locals_: list[Indices]) -> Index4:
-    slices: list[Any] = [_as_slice(local) for local in locals_]
-    s, f, h, w = slices if all(slices) else np.ix_(*locals_)
+def _as_index(cells: Sequence[_Cut]) -> Index4:
+    slices: list[Any] = [cell.local_slice for cell in cells]
+    s, f, h, w = slices if all(slices) else np.ix_(*(cell.local for cell in cells))
     return s, f, h, w
 
 

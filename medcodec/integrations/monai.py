@@ -16,12 +16,12 @@ import numpy as np
 import medcodec
 from medcodec.errors import OptionError
 from medcodec.integrations.extras import missing
-from medcodec.integrations.lazy import lazy_image
 from medcodec.integrations.monai_roundtrip import (
     CompressRoundTrip,
     CompressRoundTripd,
     RandCompressRoundTripd,
 )
+from medcodec.integrations.nibabel_proxy import lazy_image
 
 try:
     from monai.data import MetaTensor, NibabelReader, NibabelWriter, get_track_meta, image_writer

@@ -16,7 +16,7 @@ from nibabel import imageclasses
 
 import medcodec
 from medcodec.container.layout import MAGIC
-from medcodec.integrations.nibabel_proxy import MedcProxy
+from medcodec.integrations.nibabel_proxy import MedcProxy, with_header
 from medcodec.volume import read_bytes
 
 SUFFIX = ".medc"
@@ -66,14 +66,9 @@ class _Medc:
         source = holder.fileobj if holder.fileobj is not None else Path(holder.filename).absolute()
         with medcodec.open(source) as file:
             header, affine = file.header, file.affine
-            # A NIfTI file of one axis has two here.
-            shape = header.get_data_shape() if file.shape[1:] == (1,) else file.shape
-            proxy = MedcProxy(source, shape, file.dtype, file.slope, file.intercept)
+            proxy = MedcProxy.of(source, file)
         kind: Any = Medc2Image if isinstance(header, nib.Nifti2Header) else MedcImage
-        # Without an affine, so that the header passes through as it is.
-        image = kind(proxy, None, header, file_map=file_map)
-        image._affine = affine
-        return image
+        return with_header(kind, proxy, header, affine, file_map=file_map)
 
     @classmethod
     def from_image(cls, image: Any) -> Any:

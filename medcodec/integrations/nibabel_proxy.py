@@ -1,8 +1,9 @@
-"""The lazy data of a nibabel image: an array proxy over the lazy reader."""
+"""The lazy data of a nibabel image: an array proxy over the lazy reader, for nibabel, MONAI and torchio."""
 
 from __future__ import annotations
 
 import math
+import os
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 from nibabel.fileslice import canonical_slicers
+from nibabel.nifti1 import Nifti1Image
+from nibabel.nifti2 import Nifti2Header, Nifti2Image
 from nibabel.volumeutils import apply_read_scaling
 
 import medcodec
@@ -31,6 +34,8 @@ class MedcProxy:
         of which decodes the whole file.
     slope, inter
         Scaled value = stored value * slope + inter.
+    threads
+        Of decoding; by default one per processor.
     """
 
     def __init__(
@@ -40,14 +45,24 @@ class MedcProxy:
         dtype: np.dtype[Any],
         slope: float,
         inter: float,
+        *,
+        threads: int | None = None,
     ) -> None:
         self._source = source
         self._shape = tuple(shape)
         self._dtype = dtype
         self._slope = slope
         self._inter = inter
+        self._threads = threads
         self._file: MedcFile | None = None
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, source: Path | BinaryIO, file: MedcFile, *, threads: int | None = None) -> MedcProxy:
+        """Return the proxy of a whole file that was opened from ``source``."""
+        # A NIfTI file of one axis has two here.
+        shape = file.header.get_data_shape() if file.shape[1:] == (1,) else file.shape
+        return cls(source, shape, file.dtype, file.slope, file.intercept, threads=threads)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,7 +126,8 @@ class MedcProxy:
         if math.prod(shape) != size or -1 in shape:
             msg = f"cannot reshape data of shape {self._shape} into {shape}"
             raise ValueError(msg)
-        return MedcProxy(self._source, shape, self._dtype, self._slope, self._inter)
+        factors = self._slope, self._inter
+        return MedcProxy(self._source, shape, self._dtype, *factors, threads=self._threads)
 
     def close(self) -> None:
         """Close the file and forget what was decoded; the next access opens it again."""
@@ -140,7 +156,7 @@ class MedcProxy:
     def _open(self) -> MedcFile:
         with self._lock:
             if self._file is None:
-                file = medcodec.open(self._source)
+                file = medcodec.open(self._source, threads=self._threads)
                 if file.size != math.prod(self._shape) or file.dtype != self._dtype:
                     msg = f"{file.name}: was replaced by a file of shape {file.shape} and dtype {file.dtype} "
                     msg += f"after its image of {self._shape} and {self._dtype} was loaded; load it again"
@@ -159,3 +175,36 @@ class MedcProxy:
 
 def _kept(part: Any) -> bool:
     return isinstance(part, slice)
+
+
+def lazy_image(path: str | os.PathLike[str], *, threads: int | None = None) -> Any:
+    """Return a .medc file as a NIfTI image with the header of its source; no voxel is decoded yet.
+
+    Unlike ``nibabel.load`` this needs nothing registered, and gives nibabel's own image classes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    threads
+        Of decoding; by default one per processor.
+
+    Raises
+    ------
+    MedcodecError
+        If it is not a whole .medc file.
+    """
+    source = Path(path).absolute()
+    with medcodec.open(source, threads=threads) as file:
+        header, affine = file.header, file.affine
+        proxy = MedcProxy.of(source, file, threads=threads)
+    kind: Any = Nifti2Image if isinstance(header, Nifti2Header) else Nifti1Image
+    return with_header(kind, proxy, header, affine)
+
+
+def with_header(kind: Any, proxy: MedcProxy, header: Any, affine: AnyArray, **options: Any) -> Any:
+    """Return an image of class ``kind`` whose header is as it was in the source file."""
+    # Without an affine, so that the header passes through as it is.
+    image = kind(proxy, None, header, **options)
+    image._affine = affine
+    return image

@@ -14,7 +14,7 @@ import numpy as np
 
 from medcodec.errors import MissingDependencyError, UnsupportedDataError
 from medcodec.integrations.extras import missing
-from medcodec.integrations.lazy import lazy_image
+from medcodec.integrations.nibabel_proxy import lazy_image
 from medcodec.integrations.torch import decoding_threads, to_tensor
 
 try:

@@ -80,6 +80,19 @@ def test_all_options_at_once(scan, tmp_path):
         assert np.abs(np.asarray(file).astype(int) - voxels()).max() == 2
 
 
+def test_patches_have_small_groups(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((70, 40, 33), np.uint8))
+    assert (
+        medc("compress", tmp_path / "a.npy", "--effort", "fastest", "--patches", "--group", "20", "-q") == 0
+    )
+    with medcodec.open(tmp_path / "a.medc") as file:
+        assert sorted(file.info.grid.counts) == sorted((1, -(-file.info.grid.shape[1] // 20), *tiles(file)))
+
+
+def tiles(file):
+    return [-(-size // 32) for size in file.info.grid.shape[2:]]
+
+
 def test_info(scan, tmp_path, capsys):
     medc("compress", scan, "-q")
     assert medc("info", tmp_path / "scan.medc") == 0

@@ -197,32 +197,6 @@ def test_damaged_chunks_are_errors(tmp_path: Path, part: slice) -> None:
         zarr.open_array(str(tmp_path / "x.zarr"))[part]
 
 
-def test_ome_zarr_pyramid_like_volume(tmp_path: Path) -> None:
-    """A multiscale group with OME metadata, its levels coded by medcodec, read by name and by index."""
-    voxels = smooth((1, 32, 48, 40), "u2")
-    group = zarr.create_group(str(tmp_path / "scan.ome.zarr"))
-    levels = [voxels, voxels[:, ::2, ::2, ::2]]
-    for number, level in enumerate(levels):
-        group.create_array(
-            str(number),
-            data=level,
-            chunks=(1, 16, 16, 16),
-            serializer=mz.MedcodecChunks(options=FASTEST),
-            compressors=None,
-            dimension_names=("c", "z", "y", "x"),
-        )
-    axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space"} for name in "zyx")]
-    datasets = [
-        {"path": str(n), "coordinateTransformations": [{"type": "scale", "scale": [1, *[0.7 * 2**n] * 3]}]}
-        for n in range(2)
-    ]
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
-    found = zarr.open_group(str(tmp_path / "scan.ome.zarr"), mode="r")
-    for entry, level in zip(found.attrs["ome"]["multiscales"][0]["datasets"], levels, strict=True):
-        np.testing.assert_array_equal(found[entry["path"]][...], level)
-    assert found["1"].metadata.dimension_names == ("c", "z", "y", "x")
-
-
 def numcodecs_arrays() -> list[np.ndarray]:
     random = np.random.default_rng(0)
     return [
