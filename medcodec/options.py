@@ -78,8 +78,6 @@ def choose_codecs(
     ------
     OptionError
         If options exclude one another, or something would be lost that nobody agreed to lose.
-    MissingDependencyError
-        If no lossy codec is installed and one is needed.
     """
     if target is not None and max_error is not None:
         msg = f"max_error bounds the error and {target.kind} chooses it; ask for one of them"
