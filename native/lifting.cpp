@@ -28,9 +28,14 @@ Steps steps_of(Wavelet wavelet) {
     return {kSteps97, 4};
 }
 
+// Damaged streams may overflow: all sums wrap.
+inline int32_t wrapped_sum(int32_t a, int32_t b) {
+    return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+
 inline int32_t lifted(int32_t target, int32_t sum, const Step& step, int32_t sign) {
     const int64_t change = (int64_t{sum} * step.factor + (int64_t{1} << (step.shift - 1))) >> step.shift;
-    return target + sign * static_cast<int32_t>(change);
+    return wrapped_sum(target, static_cast<int32_t>(sign * change));
 }
 
 // Apply a step between rows of low and high samples; index `at(i)` gives the row of the i-th sample of each kind.
@@ -54,7 +59,7 @@ void lift_runs(int32_t* low, int32_t* high, size_t low_count, size_t high_count,
         int32_t* target = targets + i * stride;
         const int32_t* first = sources + a * stride;
         const int32_t* second = sources + b * stride;
-        for (size_t x = 0; x < run; x++) target[x] = lifted(target[x], first[x] + second[x], step, sign);
+        for (size_t x = 0; x < run; x++) target[x] = lifted(target[x], wrapped_sum(first[x], second[x]), step, sign);
     });
 }
 
