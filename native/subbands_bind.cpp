@@ -111,8 +111,13 @@ class PyEncoder {
         around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, parent, sibling_a, sibling_b,
                                                  near_a, near_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
-        nb::gil_scoped_release unlocked;
-        return encoder_.begin(around_->band, blocks);
+        bool any;
+        {
+            nb::gil_scoped_release unlocked;
+            any = encoder_.begin(around_->band, blocks);
+        }
+        if (!any) around_.reset();  // there are no steps
+        return any;
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);
@@ -148,8 +153,13 @@ class PyDecoder {
         around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, parent, sibling_a,
                                                  sibling_b, near_a, near_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
-        nb::gil_scoped_release unlocked;
-        return decoder_.begin(around_->band, blocks);
+        bool any;
+        {
+            nb::gil_scoped_release unlocked;
+            any = decoder_.begin(around_->band, blocks);
+        }
+        if (!any) around_.reset();  // there are no steps
+        return any;
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);

@@ -39,21 +39,8 @@ struct Costs {
     std::array<uint16_t, 4097> bits;
     Costs() {
         bits[0] = 12 * 256;
-        for (uint32_t p = 1; p <= 4096; p++) {
-            uint64_t x = p;  // log2 by squaring
-            uint32_t log = 0;
-            int top = 63 - __builtin_clzll(x);
-            uint64_t mantissa = x << (31 - top);  // [2^31, 2^32)
-            log = static_cast<uint32_t>(top) << 8;
-            for (int i = 7; i >= 0; i--) {
-                mantissa = mantissa * mantissa >> 31;
-                if (mantissa >> 32) {
-                    log |= 1u << i;
-                    mantissa >>= 1;
-                }
-            }
-            bits[p] = static_cast<uint16_t>(12 * 256 - log);
-        }
+        for (uint32_t p = 1; p <= 4096; p++)
+            bits[p] = static_cast<uint16_t>(12 * 256 - medcodec::log2_fixed(p, 8));
     }
 };
 uint32_t cost(uint32_t p16) {
@@ -212,12 +199,13 @@ SubbandEncoder::~SubbandEncoder() = default;
 bool SubbandEncoder::begin(const Band& band, const Blocks& predicted) {
     const int32_t* end = band.scaled + band.height * band.width;
     const bool any = std::any_of(band.scaled, end, [](int32_t value) { return value >= 32 || value < -32; });
-    state_->model.start(band);
+    state_->model.enter(band);
     if (predicted.blocks)
         state_->model.code_predicted(*state_->coder, predicted.blocks, predicted.rows, predicted.columns, predicted.parent,
                                      predicted.parent_rows, predicted.parent_columns);
     state_->model.code_any(*state_->coder, any);
-    if (!any) std::fill_n(band.levels, band.height * band.width, 0);
+    if (any) state_->model.gather();
+    else std::fill_n(band.levels, band.height * band.width, 0);
     return any;
 }
 
@@ -248,12 +236,14 @@ SubbandDecoder::~SubbandDecoder() = default;
 void SubbandDecoder::feed(const uint8_t* data, size_t size) { state_->coder = std::make_unique<Decoder>(data, size); }
 
 bool SubbandDecoder::begin(const Band& band, const Blocks& predicted) {
-    state_->model.start(band);
+    state_->model.enter(band);
     if (predicted.blocks)
         state_->model.code_predicted(*state_->coder, predicted.blocks, predicted.rows, predicted.columns, predicted.parent,
                                      predicted.parent_rows, predicted.parent_columns);
     std::fill_n(band.levels, band.height * band.width, 0);
-    return state_->model.code_any(*state_->coder, false);
+    const bool any = state_->model.code_any(*state_->coder, false);
+    if (any) state_->model.gather();
+    return any;
 }
 
 void SubbandDecoder::features(int step, int16_t* out) const { state_->model.features(step, out); }

@@ -23,17 +23,7 @@ class Companded {
   public:
     Companded() {
         for (uint32_t m = 0; m <= kCap; m++) {
-            uint64_t mantissa = m + 1;
-            const int top = 63 - __builtin_clzll(mantissa);
-            mantissa <<= 31 - top;
-            uint32_t log = static_cast<uint32_t>(top) << 5;  // in 1/32, to be rounded
-            for (int i = 4; i >= 0; i--) {
-                mantissa = mantissa * mantissa >> 31;
-                if (mantissa >> 32) {
-                    log |= 1u << i;
-                    mantissa >>= 1;
-                }
-            }
+            const uint32_t log = medcodec::log2_fixed(m + 1, 5);  // in 1/32, to be rounded
             table_[m] = static_cast<int16_t>(std::min<uint32_t>((log + 1) / 2, 127));
         }
     }
@@ -51,8 +41,8 @@ const Companded& companded() {
 }  // namespace
 
 // What does not change with the steps is gathered once: magnitudes of the parent, the siblings and other frames.
-void Model::start(const Band& band) {
-    band_ = band;
+void Model::gather() {
+    const Band& band = band_;
     const size_t height = band.height, width = band.width;
     stride_ = width + 4;
     magnitudes_.assign((height + 4) * stride_, 0);
@@ -62,7 +52,7 @@ void Model::start(const Band& band) {
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             const size_t at = y * width + x;
-            uint32_t parent = 0, siblings = 0, nears = 0;
+            uint32_t parent = 0;
             if (band.parent) {
                 const size_t row = y / 2, column = x / 2;
                 const size_t other_row = y % 2 ? std::min(row + 1, parent_height - 1) : row - (row > 0);
@@ -71,20 +61,15 @@ void Model::start(const Band& band) {
                          3u * magnitude(band.parent[other_row * parent_width + column]) +
                          3u * magnitude(band.parent[row * parent_width + other_column]);
             }
-            for (const int32_t* sibling : band.siblings)
-                if (sibling) {
-                    const size_t up = y ? at - width : at, down = y + 1 < height ? at + width : at;
-                    const size_t left = x ? at - 1 : at, right = x + 1 < width ? at + 1 : at;
-                    siblings += 4u * magnitude(sibling[at]) + magnitude(sibling[up]) + magnitude(sibling[down]) +
-                                magnitude(sibling[left]) + magnitude(sibling[right]);
-                }
-            for (const int32_t* near : band.near)
-                if (near) {
-                    const size_t up = y ? at - width : at, down = y + 1 < height ? at + width : at;
-                    const size_t left = x ? at - 1 : at, right = x + 1 < width ? at + 1 : at;
-                    nears += 4u * magnitude(near[at]) + magnitude(near[up]) + magnitude(near[down]) +
-                             magnitude(near[left]) + magnitude(near[right]);
-                }
+            const size_t up = y ? at - width : at, down = y + 1 < height ? at + width : at;
+            const size_t left = x ? at - 1 : at, right = x + 1 < width ? at + 1 : at;
+            const auto around = [&](const int32_t* plane) {
+                return plane ? 4u * magnitude(plane[at]) + magnitude(plane[up]) + magnitude(plane[down]) +
+                                   magnitude(plane[left]) + magnitude(plane[right])
+                             : 0u;
+            };
+            const uint32_t siblings = around(band.siblings[0]) + around(band.siblings[1]);
+            const uint32_t nears = around(band.near[0]) + around(band.near[1]);
             parents_[at] = static_cast<uint16_t>(std::min<uint32_t>(parent, 65535));
             siblings_[at] = static_cast<uint16_t>(std::min<uint32_t>(siblings, 65535));
             nears_[at] = static_cast<uint16_t>(std::min<uint32_t>(nears, 65535));

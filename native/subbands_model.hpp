@@ -43,7 +43,9 @@ struct Band {
 class Model {
   public:
     explicit Model(bool trained);
-    void start(const Band& band);
+    void enter(const Band& band) { band_ = band; }
+    // Prepare for the steps of the band, which has coefficients.
+    void gather();
     // What a network sees before a step: kFeatures planes of ceil(height / 2) x ceil(width / 2), -127..127.
     void features(int step, int16_t* out) const;
     // `logits`: kHeads planes of ceil(height / 2) x ceil(width / 2), in 1/256 nat, or null. `lambda`: squared 1/64 steps per bit.

@@ -15,7 +15,7 @@ from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
-from medcodec.codecs.wavelet.quality import BEST, Quality, quality_of, quality_within
+from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
 from medcodec.codecs.wavelet.reduced import decode_frames
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
@@ -244,5 +244,5 @@ def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> flo
     if quality is None:
         return bits
     difference = (coded.pictures - frames).astype(np.float64)
-    weight = quality.rate_weight / 4096 * (quality.steps[0] / 16) ** 2
+    weight = quality.rate_weight / SCALED**2 * (quality.steps[0] / STEP_UNIT) ** 2
     return float(np.vdot(difference, difference)) + weight * bits

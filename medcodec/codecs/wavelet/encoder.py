@@ -14,7 +14,7 @@ from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend
 from medcodec.codecs.wavelet.motion_search import estimate
-from medcodec.codecs.wavelet.quality import Quality
+from medcodec.codecs.wavelet.quality import LAMBDA, STEP_UNIT, Quality
 from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
 from medcodec.codecs.wavelet.subbands import Plane
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
@@ -48,7 +48,6 @@ class CodedGroup:
 # What a bit of motion must save, in mean squared errors of the prediction without motion: the pixels that
 # motion mends are those whose error is far above the mean.
 _MOTION_PENALTY = 20.0
-_LAMBDA = 0.12
 _LARGEST_PENALTY = 2.0**32
 
 
@@ -81,7 +80,7 @@ class GroupEncoder:
         self._frames, self._effort, self._model = frames, effort, model
         self._steps = frame_steps(frames.shape[1], gop)
         layers = self._steps[-1].layer + 1
-        self._quality = quality or Quality((16,) * layers, 0)
+        self._quality = quality or Quality((STEP_UNIT,) * layers, 0)
         self._header = GroupHeader(quality is None, model is not None, gop, self._quality.steps[:layers])
         self._transform = Transform(shape, quality is None)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
@@ -153,7 +152,7 @@ class GroupEncoder:
         previous = None if step.previous is None else known[step.previous]
         following = None if step.following is None else known[step.following]
         still = _error(target, blend(previous, following)) / target.size
-        penalty = max(_MOTION_PENALTY * still, _LAMBDA * (self._header.steps[step.layer] / 16) ** 2)
+        penalty = max(_MOTION_PENALTY * still, LAMBDA * (self._header.steps[step.layer] / STEP_UNIT) ** 2)
         return estimate(
             target,
             previous,

@@ -11,8 +11,8 @@ _FINEST_OF_VALUES = 0.7  # of the distance between values
 # Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
 _LAYER_SCALE = 1.09
 # What a bit weighs, in squared steps.
-_LAMBDA = 0.12
-_UNIT = 16  # steps are integers in 1/16 of a working unit
+LAMBDA = 0.12
+STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
 SCALED = 64  # coefficients are compared in 1/64 of a step
 
 
@@ -48,9 +48,10 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
         The range of values and the distance between them, in working units: no step is much finer than that.
     """
     coarsest = _COARSEST * span
-    step = interpolated(q, coarsest, min(max(_FINEST * span, _FINEST_OF_VALUES * value), coarsest)) * _UNIT
-    steps = tuple(max(_UNIT // 4, round(step * _LAYER_SCALE**layer)) for layer in range(layers))
-    return Quality(steps, round(_LAMBDA * SCALED**2))
+    finest = min(max(_FINEST * span, _FINEST_OF_VALUES * value), coarsest)
+    step = interpolated(q, coarsest, finest) * STEP_UNIT
+    steps = tuple(max(STEP_UNIT // 4, round(step * _LAYER_SCALE**layer)) for layer in range(layers))
+    return Quality(steps, round(LAMBDA * SCALED**2))
 
 
 # For a bound on errors: steps as parts of the bound's cell, so that few voxels are to be corrected.
@@ -59,7 +60,7 @@ _BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 0.75, 1.05, 0.06
 
 def quality_within(max_error: int, layers: int, *, value: int) -> Quality:
     """Return the quantisation for an error bound in stored units, each of ``value`` working units."""
-    step = _BOUNDED_STEP * (2 * max_error + 1) * value * _UNIT
+    step = _BOUNDED_STEP * (2 * max_error + 1) * value * STEP_UNIT
     steps = tuple(round(step * _BOUNDED_LAYER_SCALE**layer) for layer in range(layers))
     return Quality(steps, round(_BOUNDED_LAMBDA * SCALED**2))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import FrameLevels
-from medcodec.codecs.wavelet.quality import SCALED, subband_step
+from medcodec.codecs.wavelet.quality import SCALED, STEP_UNIT, subband_step
 from medcodec.codecs.wavelet.subbands import (
     Plane,
     Subband,
@@ -19,7 +19,6 @@ from medcodec.codecs.wavelet.subbands import (
     synthesis_norm,
 )
 
-_UNIT = 16
 _LARGEST = (1 << 30) - 1
 
 
@@ -46,7 +45,7 @@ class Transform:
     def step_of(self, band: Subband, step: int) -> int:
         """Return a subband's step in 1/16, for that of an orthonormal transform."""
         if self.reversible:
-            return _UNIT
+            return STEP_UNIT
         return subband_step(step, synthesis_norm(band.orientation, band.level, self.levels))
 
     def forward(self, picture: Plane) -> Plane:
@@ -58,7 +57,7 @@ class Transform:
     def scaled(self, plane: Plane, band: Subband, step: int) -> Plane:
         """Return a subband's coefficients in 1/64 of its step."""
         unit = self.step_of(band, step)
-        values = plane[band.rows, band.columns].astype(np.int64) * (SCALED * _UNIT)
+        values = plane[band.rows, band.columns].astype(np.int64) * (SCALED * STEP_UNIT)
         return np.clip((values + unit // 2) // unit, -_LARGEST, _LARGEST).astype(np.int32)
 
     def inverse(self, frame: FrameLevels, step: int, prediction: Plane | None, *, skip: int = 0) -> Plane:
@@ -82,7 +81,7 @@ class Transform:
             if levels is None:
                 continue
             unit = self.step_of(band, step)
-            values = (levels.astype(np.int64) * unit + _UNIT // 2) >> 4
+            values = (levels.astype(np.int64) * unit + STEP_UNIT // 2) >> 4
             np.clip(values, -_LARGEST // 64, _LARGEST // 64, out=values)
             predicted = frame.predicted.get(band.key)
             if prediction is not None and predicted is not None:
