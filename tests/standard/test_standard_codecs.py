@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from standard_cases import BOUNDED, LOSSLESS, LOSSY, Case, names, psnr, round_trip, usable
@@ -31,6 +34,14 @@ def test_lossless_is_exact_on_scans(case: Case, cardiac: np.ndarray, ct: np.ndar
         data, decoded = round_trip(codec, voxels)
         assert np.array_equal(decoded, voxels)
         assert len(data) < voxels.nbytes * 0.8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+@pytest.mark.parametrize("case", LOSSY, ids=names)
+def test_scheduling_of_the_caller_stays(case: Case, ct: np.ndarray) -> None:
+    before = os.sched_getscheduler(0)
+    round_trip(usable(case), ct[:, :2])
+    assert os.sched_getscheduler(0) == before
 
 
 @pytest.mark.parametrize("edge", EDGES)

@@ -99,7 +99,7 @@ def test_networks_are_lossless_too(tmp_path):
             assert (file.info.codec.model is None) == (size == "none")
 
 
-def test_decoding_needs_no_torch_whatever_it_would_use(networked):
+def test_decoding_needs_no_torch_whatever_it_would_use(networked, tmp_path):
     paths = [networked, FOLDER / "head_none_fine.medc"]
     wanted = []
     for path in paths:
@@ -108,7 +108,9 @@ def test_decoding_needs_no_torch_whatever_it_would_use(networked):
     for capability in ("default", "avx2", "avx512"):
         environment = {**os.environ, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": "2"}
         command = [sys.executable, "-c", SCRIPT, *map(str, paths)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
         assert done.stdout.split() == wanted
 
 

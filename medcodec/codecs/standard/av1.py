@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +23,22 @@ _TEMPORAL_DELIMITER, _HAS_EXTENSION, _HAS_SIZE = 2, 4, 2
 _AOM = ffmpeg_need("libaom-av1")
 _AOM_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _SVT_FORMATS = {8: "yuv420p", 10: "yuv420p10le"}
+
+
+@contextmanager
+def _scheduling_kept() -> Iterator[None]:
+    """Give the calling thread its scheduling back: where it may, SVT-AV1 makes its caller a real-time thread.
+
+    Its later threads would be such too: they starve the machine, and OpenBLAS's, which yield to wait, hang.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 @dataclass(frozen=True)
@@ -98,7 +117,10 @@ class Av1Codec(VideoCodec):
             "svtav1-params": f"tune=1:lp=1:scd=0:keyint={period}",
         }
         form = _SVT_FORMATS[bits]
-        return encode_with_av("libsvtav1", video, pixel_format=form, options=options, chroma=1 << (bits - 1))
+        with _scheduling_kept():
+            return encode_with_av(
+                "libsvtav1", video, pixel_format=form, options=options, chroma=1 << (bits - 1)
+            )
 
     def _encode_aom(self, video: AnyArray, bits: int) -> bytes:
         program = _AOM.path() or "ffmpeg"
