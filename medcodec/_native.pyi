@@ -114,6 +114,8 @@ def add_correction(
 SUBBAND_FEATURES: int
 SUBBAND_HEADS: int
 
+def half_steps(levels: npt.NDArray[Any], turned: bool, out: npt.NDArray[Any]) -> None: ...
+
 class SubbandEncoder:
     def __init__(self, *, trained: bool) -> None: ...
     def begin(
@@ -124,6 +126,7 @@ class SubbandEncoder:
         orientation: int,
         level: int,
         layer: int,
+        dependent: bool,
         parent: npt.NDArray[Any] | None,
         sibling_a: npt.NDArray[Any] | None,
         sibling_b: npt.NDArray[Any] | None,
@@ -146,6 +149,7 @@ class SubbandDecoder:
         orientation: int,
         level: int,
         layer: int,
+        dependent: bool,
         parent: npt.NDArray[Any] | None,
         sibling_a: npt.NDArray[Any] | None,
         sibling_b: npt.NDArray[Any] | None,

@@ -51,7 +51,7 @@ class Neighbour {
 // What a band is coded with: planes stay alive while it is.
 class Surroundings {
   public:
-    Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer,
+    Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer, bool dependent,
                  const std::optional<Source>& parent, const std::optional<Source>& sibling_a,
                  const std::optional<Source>& sibling_b, const std::optional<Source>& near_a,
                  const std::optional<Source>& near_b)
@@ -65,7 +65,7 @@ class Surroundings {
         planes_.emplace_back(parent, (height + 1) / 2, (width + 1) / 2);
         for (const auto& plane : {sibling_a, sibling_b, near_a, near_b}) planes_.emplace_back(plane, height, width);
         band = {height, width, orientation, level, layer, planes_[1].data(), {planes_[2].data(), planes_[3].data()},
-                {planes_[4].data(), planes_[5].data()}, levels_.data(), planes_[0].data()};
+                {planes_[4].data(), planes_[5].data()}, dependent, levels_.data(), planes_[0].data()};
     }
     const int16_t* checked(int step, const std::optional<Logits>& logits) const {
         check(step);
@@ -105,10 +105,10 @@ const Surroundings& begun(const std::unique_ptr<Surroundings>& around) {
 class PyEncoder {
   public:
     explicit PyEncoder(bool trained) : encoder_(trained) {}
-    bool begin(Plane levels, Source scaled, int orientation, int level, int layer, std::optional<Source> parent,
+    bool begin(Plane levels, Source scaled, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
                std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
-        around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, parent, sibling_a, sibling_b,
+        around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, dependent, parent, sibling_a, sibling_b,
                                                  near_a, near_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
@@ -147,10 +147,10 @@ class PyDecoder {
         data_ = std::move(data);
         decoder_.feed(static_cast<const uint8_t*>(data_.data()), data_.size());
     }
-    bool begin(Plane levels, int orientation, int level, int layer, std::optional<Source> parent,
+    bool begin(Plane levels, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
                std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
-        around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, parent, sibling_a,
+        around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, dependent, parent, sibling_a,
                                                  sibling_b, near_a, near_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
@@ -182,12 +182,21 @@ class PyDecoder {
 }  // namespace
 
 void bind_subbands(nb::module_& m) {
+    m.def(
+        "half_steps",
+        [](Source levels, bool turned, Plane out) {
+            if (out.shape(0) != levels.shape(0) || out.shape(1) != levels.shape(1))
+                throw std::invalid_argument("the planes have different shapes");
+            subbands::half_steps(levels.data(), levels.shape(0), levels.shape(1), turned, out.data());
+        },
+        nb::arg("levels").noconvert(), nb::arg("turned"), nb::arg("out").noconvert(),
+        "Write what levels of dependent quantisation stand for, in half steps.");
     m.attr("SUBBAND_FEATURES") = subbands::kFeatures;
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
         .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
-             nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(),
+             nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(),
              nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyEncoder::features, nb::arg("step"), nb::arg("out").noconvert())
@@ -197,7 +206,7 @@ void bind_subbands(nb::module_& m) {
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
         .def("feed", &PyDecoder::feed, nb::arg("data"))
         .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
-             nb::arg("level"), nb::arg("layer"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
+             nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
              nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyDecoder::features, nb::arg("step"), nb::arg("out").noconvert())

@@ -34,21 +34,6 @@ class Decoder {
     RangeDecoder coder_;
 };
 
-// Bits in 1/256 of a decision of probability p / 65536, in integers.
-struct Costs {
-    std::array<uint16_t, 4097> bits;
-    Costs() {
-        bits[0] = 12 * 256;
-        for (uint32_t p = 1; p <= 4096; p++)
-            bits[p] = static_cast<uint16_t>(12 * 256 - medcodec::log2_fixed(p, 8));
-    }
-};
-uint32_t cost(uint32_t p16) {
-    static const Costs costs;
-    return costs.bits[std::max<uint32_t>(p16 >> 4, 1)];
-}
-uint32_t cost_of(bool bit, uint32_t p16) { return cost(bit ? p16 : 65536 - p16); }
-
 }  // namespace
 
 Model::Model(bool trained)
@@ -72,6 +57,8 @@ void Model::code_predicted(Coder& coder, uint8_t* blocks, size_t rows, size_t co
             blocks[at] = coder.code(blocks[at] != 0, counter.p16());
             counter.update(blocks[at] != 0, 60);
         }
+    blocks_.assign(blocks, blocks + rows * columns);
+    block_columns_ = columns;
 }
 
 template <class Coder>
@@ -82,30 +69,10 @@ bool Model::code_any(Coder& coder, bool any) {
     return any;
 }
 
-// The nearest level, or the one towards zero where its bits save more than its error costs.
-int32_t Model::choose(const Site& site, int32_t scaled, int64_t lambda) {
-    const int64_t size = std::abs(int64_t{scaled});
-    const int64_t nearest = std::min<int64_t>((size + 32) >> 6, kMaxLevel);
-    if (nearest == 0) return 0;
-    const bool negative = scaled < 0;
-    const auto price = [&](int64_t level) {
-        if (level == 0) return int64_t{cost_of(false, p_nonzero_)};
-        int64_t bits = cost_of(true, p_nonzero_) + cost_of(negative, p_negative_) + cost_of(level > 1, p_one_);
-        if (level > 1) bits += cost_of(level > 2, p_two_);
-        if (level > 2) bits += tail_bits(static_cast<uint32_t>(level - 3), site.tail_context);
-        return bits;
-    };
-    int64_t best = nearest, least = -1;
-    for (const int64_t level : {nearest, nearest - 1, int64_t{0}}) {
-        if (level < 0 || (level == 0 && nearest > 2)) continue;
-        const int64_t error = size - level * 64;
-        const int64_t total = error * error * 256 + lambda * price(level);
-        if (least < 0 || total < least) {
-            least = total;
-            best = level;
-        }
-    }
-    return static_cast<int32_t>(negative ? -best : best);
+void Model::enter(const Band& band) {
+    band_ = band;
+    blocks_.clear();
+    state_ = 0;
 }
 
 template <class Coder>
@@ -135,54 +102,33 @@ uint32_t Model::code_tail(Coder& coder, uint32_t value, int context) {
     return result - 1;
 }
 
-uint32_t Model::tail_bits(uint32_t value, int context) const {
-    const int wanted = std::min(31 - __builtin_clz(value + 1), kBuckets - 1);
-    uint32_t bits = static_cast<uint32_t>(wanted) * 256;
-    for (int bucket = 0; bucket <= wanted && bucket < kBuckets - 1; bucket++)
-        bits += cost_of(bucket < wanted, buckets_[static_cast<size_t>(context * kBuckets + bucket)].p16());
-    return bits;
-}
-
 template <class Coder>
-int32_t Model::code(Coder& coder, const Site& site, int32_t scaled, int64_t lambda) {
-    p_nonzero_ = nonzero_.predict(site.contexts, site.logits[0], site.first_set, site.second_set);
-    int32_t level = 0;
-    bool predicted = false;
-    const auto predict_rest = [&] {
-        p_negative_ = negative_.predict(site.sign_contexts, site.logits[1], site.first_set, site.second_set);
-        p_one_ = above_one_.predict(site.contexts, site.logits[2], site.first_set, site.second_set);
-        p_two_ = above_two_.predict(site.contexts, site.logits[3], site.first_set, site.second_set);
-        predicted = true;
+int32_t Model::code(Coder& coder, const Site& site, int32_t level) {
+    const auto decide = [&](Decision& decision, const Contexts& contexts, int head, bool bit) {
+        bit = coder.code(bit, decision.predict(contexts, site.logits[head], site.first_set, site.second_set));
+        decision.update(bit);
+        return bit;
     };
-    if (Coder::kEncodes && (std::abs(int64_t{scaled}) + 32) >> 6 > 0) {
-        predict_rest();
-        level = choose(site, scaled, lambda);
-    }
-    const bool nonzero = coder.code(level != 0, p_nonzero_);
-    nonzero_.update(nonzero);
-    if (!nonzero) return 0;
-    if (!predicted) predict_rest();
-    const bool negative = coder.code(level < 0, p_negative_);
-    negative_.update(negative);
-    uint32_t size = static_cast<uint32_t>(std::abs(level));
-    const bool above_one = coder.code(size > 1, p_one_);
-    above_one_.update(above_one);
-    if (!above_one) size = 1;
-    else {
-        const bool above_two = coder.code(size > 2, p_two_);
-        above_two_.update(above_two);
-        size = above_two ? 3 + code_tail(coder, size - 3, site.tail_context) : 2;
-    }
+    if (!decide(nonzero_, site.contexts, 0, level != 0)) return 0;
+    const bool negative = decide(negative_, site.sign_contexts, 1, level < 0);
+    auto size = static_cast<uint32_t>(std::abs(level));
+    if (!decide(above_one_, site.contexts, 2, size > 1)) size = 1;
+    else if (!decide(above_two_, site.contexts, 3, size > 2)) size = 2;
+    else size = 3 + code_tail(coder, size - 3, site.tail_context);
     return negative ? -static_cast<int32_t>(size) : static_cast<int32_t>(size);
 }
 
 template <class Coder>
 void Model::code_step(Coder& coder, int step, const int16_t* logits, int64_t lambda) {
+    if (Coder::kEncodes) plan(step, logits, lambda);
+    size_t number = 0;
     for (size_t y = static_cast<size_t>(kPhaseY[step]); y < band_.height; y += 2)
-        for (size_t x = static_cast<size_t>(kPhaseX[step]); x < band_.width; x += 2) {
-            const Site site = site_at(step, y, x, logits);
-            const int32_t scaled = Coder::kEncodes ? band_.scaled[y * band_.width + x] : 0;
-            settle(y, x, code(coder, site, scaled, lambda));
+        for (size_t x = static_cast<size_t>(kPhaseX[step]); x < band_.width; x += 2, number++) {
+            Site site = site_at(step, y, x, logits);
+            if (band_.dependent && is_shifted(state_)) site.shift();
+            const int32_t level = code(coder, site, Coder::kEncodes ? plan_[number] : 0);
+            settle(y, x, level);
+            state_ = next_state(state_, level);
         }
 }
 

@@ -102,13 +102,24 @@ Model::Site Model::site_at(int step, size_t y, size_t x, const int16_t* logits) 
         site.logits[head] = logits ? std::clamp<int>(logits[static_cast<size_t>(head) * plane + y / 2 * columns + x / 2],
                                                      -kStretchLimit, kStretchLimit)
                                    : 0;
+    const uint32_t flag = blocks_.empty() ? 0u : 1u + blocks_[y / kBlock * block_columns_ + x / kBlock];
+    const auto few = [](int32_t value, int most) { return static_cast<uint32_t>(std::min(std::abs(value), most)); };
+    const auto near_level = [&](int i) { return band_.near[i] ? band_.near[i][at] : 0; };
+    const auto sibling_level = [&](int i) { return band_.siblings[i] ? band_.siblings[i][at] : 0; };
+    const int32_t parent_level = band_.parent ? band_.parent[y / 2 * ((band_.width + 1) / 2) + x / 2] : 0;
     const auto net = [&](int head) { return part((site.logits[head] + kStretchLimit + 1) / 96); };
     site.contexts = {step_index * kScaleLevels + part(scale_of(mean)),
                      (step_index * 16 + part(coarse(inner, 16))) * 16 + part(coarse(outer, 16)),
                      (part(coarse(parents_[at], 12)) * 12 + part(coarse(siblings_[at], 12))) * 3 + std::min(step_index, 2u),
                      (part(coarse(nears_[at], 16)) * 8 + part(coarse(2 * cross, 8))) * 6 + part(coarse(2 * ring + 2 * diagonal, 6)),
                      net(0) * kSteps + step_index,
-                     ((part(band_.orientation) * kLevels + part(band_.level)) * kLayers + part(band_.layer)) * 12 + part(coarse(mean, 12))};
+                     ((part(band_.orientation) * kLevels + part(band_.level)) * kLayers + part(band_.layer)) * 12 + part(coarse(mean, 12)),
+                     ((few(m[-1], 2) * 3 + few(m[1], 2)) * 3 + few(m[-row], 2)) * 3 * 12 + few(m[row], 2) * 12 + step_index * 3 + flag,
+                     (((few(near_level(0), 3) * 4 + few(near_level(1), 3)) * 4 + few(parent_level, 3)) * 3 + few(sibling_level(0), 2)) * 9 + few(sibling_level(1), 2) * 3 + flag,
+                     (((few(m[-row - 1], 2) * 3 + few(m[-row + 1], 2)) * 3 + few(m[row - 1], 2)) * 3 + few(m[row + 1], 2)) * 12 + few(parent_level, 2) * 4 + step_index,
+                     (flag * 8 + part(band_.layer)) * 48 + part(scale_of(mean)),
+                     net(0) * 24 + flag * 8 + part(band_.level),
+                     (flag * 16 + part(coarse(nears_[at], 16))) * 16 + part(coarse(inner, 16))};
     const auto sign = [](int8_t a) { return static_cast<uint32_t>(a + 1); };
     const auto sign_of = [](int32_t a) { return a == 0 ? 1u : a < 0 ? 0u : 2u; };
     const uint32_t cross_signs = ((sign(s[-1]) * 3 + sign(s[1])) * 3 + sign(s[-row])) * 3 + sign(s[row]);
@@ -122,10 +133,15 @@ Model::Site Model::site_at(int step, size_t y, size_t x, const int16_t* logits) 
                           ((near0 * 3 + near1) * 3 + parent) * kOrientations + orientation,
                           (sibling0 * 3 + sibling1) * kOrientations + orientation,
                           net(1) * kSteps + step_index,
-                          orientation * kLevels + part(band_.level)};
+                          orientation * kLevels + part(band_.level),
+                          cross_signs * 81 + ((sign(s[-row - 1]) * 3 + sign(s[-row + 1])) * 3 + sign(s[row - 1])) * 3 + sign(s[row + 1]),
+                          (cross_signs * 3 + parent) * 4 + orientation,
+                          ((near0 * 3 + near1) * 3 + flag) * 12 + (cross_signs / 9 % 3) * 4 + orientation,
+                          net(1) * 3 + flag, 0, 0};
     site.tail_context = std::min(scale_of(mean) * 2 / 3, kTailContexts - 1);
-    site.first_set = orientation * kLevels + part(band_.level);
+    site.first_set = (orientation * kLevels + part(band_.level)) * 3 + flag;
     site.second_set = step_index * 8 + part(coarse(mean, 8));
+    site.quiet = mean == 0;
     return site;
 }
 

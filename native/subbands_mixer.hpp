@@ -28,7 +28,7 @@ class Counter {
     uint32_t state_ = 1u << 31;
 };
 
-constexpr int kContexts = 6;
+constexpr int kContexts = 12;
 constexpr int kInputs = kContexts + 2;  // and the network's logit, and a constant
 using Contexts = std::array<uint32_t, kContexts>;
 
@@ -57,7 +57,7 @@ class Decision {
         const int x = limited(first >> 16), y = limited(second >> 16);
         first_p_ = static_cast<int32_t>(logistic.squash(x) >> 6);
         second_p_ = static_cast<int32_t>(logistic.squash(y) >> 6);
-        return std::clamp<uint32_t>(logistic.squash((x + y) >> 1) >> 6, 16, 65520);
+        return std::clamp<uint32_t>(logistic.squash((x + y) >> 1) >> 6, 2, 65534);
     }
 
     void update(bool bit) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "subbands_mixer.hpp"
+#include "subbands_trellis.hpp"
 
 namespace subbands {
 
@@ -14,6 +15,7 @@ constexpr int kFeatures = 26;  // channels that a network sees
 constexpr int kOrientations = 4;
 constexpr int kLevels = 8;
 constexpr int kLayers = 8;
+constexpr size_t kBlock = 8;  // coefficients along each side of a block that is predicted or not
 constexpr int kMaxLevel = 1 << 24;
 
 // The phase of a 2 x 2 block that each step codes.
@@ -22,10 +24,22 @@ constexpr int kPhaseX[kSteps] = {0, 1, 1, 0};
 
 constexpr int kScaleLevels = 48;  // of magnitudes on a logarithmic scale
 
-constexpr Contexts kSizes = {kSteps * kScaleLevels, kSteps * 16 * 16, 12 * 12 * 3, 16 * 8 * 6, 64 * kSteps,
-                             kOrientations * kLevels * kLayers * 12};
-constexpr Contexts kSignSizes = {81 * kSteps, 81 * kSteps, 27 * kOrientations, 9 * kOrientations, 64 * kSteps, kOrientations * kLevels};
-constexpr size_t kFirstSets = kOrientations * kLevels, kSecondSets = kSteps * 8;
+constexpr Contexts kSizes = {2 * kSteps * kScaleLevels,
+                             2 * kSteps * 16 * 16,
+                             12 * 12 * 3,
+                             16 * 8 * 6,
+                             2 * 64 * kSteps,
+                             kOrientations * kLevels * kLayers * 12,
+                             2 * 81 * 3 * kSteps,
+                             4 * 4 * 4 * 27,
+                             81 * 3 * kSteps,
+                             2 * 3 * kLayers * kScaleLevels,
+                             64 * 3 * kLevels,
+                             3 * 16 * 16};
+// Those that tell the two quantisers apart.
+constexpr int kByQuantiser[] = {0, 1, 4, 6, 9};
+constexpr Contexts kSignSizes = {81 * kSteps, 81 * kSteps, 27 * kOrientations, 9 * kOrientations, 64 * kSteps, kOrientations * kLevels, 81*81, 81*3*4, 27*3*4, 64*3,1,1};
+constexpr size_t kFirstSets = kOrientations * kLevels * 3, kSecondSets = 2 * kSteps * 8;
 
 // A subband of height x width and its surroundings; a missing one is null.
 struct Band {
@@ -36,6 +50,7 @@ struct Band {
     const int32_t* parent;  // the same orientation one level coarser, ceil(height / 2) x ceil(width / 2)
     const int32_t* siblings[2];
     const int32_t* near[2];  // the same subband of other frames
+    bool dependent;          // quantised by a trellis
     int32_t* levels;         // what was coded, or is being decoded
     const int32_t* scaled;   // when encoding: coefficients in 1/64 of a step
 };
@@ -43,7 +58,7 @@ struct Band {
 class Model {
   public:
     explicit Model(bool trained);
-    void enter(const Band& band) { band_ = band; }
+    void enter(const Band& band);
     // Prepare for the steps of the band, which has coefficients.
     void gather();
     // What a network sees before a step: kFeatures planes of ceil(height / 2) x ceil(width / 2), -127..127.
@@ -66,13 +81,23 @@ class Model {
         int logits[kHeads];
         int tail_context;
         size_t first_set, second_set;
+        bool quiet;  // nothing around is known to be other than zero
+        // Turn to the contexts of the quantiser that is shifted.
+        void shift() {
+            for (const int i : kByQuantiser) contexts[static_cast<size_t>(i)] += kSizes[static_cast<size_t>(i)] / 2;
+            second_set += kSecondSets / 2;
+        }
     };
     template <class Coder>
-    int32_t code(Coder& coder, const Site& site, int32_t scaled, int64_t lambda);
+    int32_t code(Coder& coder, const Site& site, int32_t level);
     template <class Coder>
     uint32_t code_tail(Coder& coder, uint32_t value, int context);
     uint32_t tail_bits(uint32_t value, int context) const;
-    int32_t choose(const Site& site, int32_t scaled, int64_t lambda);
+    // Find the levels of a step that cost least, into `plan_`: bits as the model would have them before the step.
+    void plan(int step, const int16_t* logits, int64_t lambda);
+    struct Branches;
+    Branches branches(const Site& site, int64_t size, bool negative, int64_t lambda);
+    void forget(int step);
     // Take a coded level in as a neighbour of what follows.
     void settle(size_t y, size_t x, int32_t level);
     Site site_at(int step, size_t y, size_t x, const int16_t* logits) const;
@@ -80,12 +105,17 @@ class Model {
     static constexpr int kTailContexts = 32, kBuckets = 26;
     Band band_{};
     size_t stride_ = 0;
+    std::vector<uint8_t> blocks_;  // which are predicted; empty for a frame without prediction
+    size_t block_columns_ = 0;
     std::vector<uint16_t> magnitudes_;  // of the subband so far, with a border of two
     std::vector<int8_t> signs_;
     std::vector<uint16_t> outer_, parents_, siblings_, nears_;
     Decision nonzero_, negative_, above_one_, above_two_;
     std::vector<Counter> buckets_, mantissas_, any_, predicted_;
-    uint32_t p_nonzero_ = 0, p_negative_ = 0, p_one_ = 0, p_two_ = 0;
+    int state_ = 0;
+    std::vector<int32_t> plan_;
+    std::vector<std::array<uint8_t, kStates>> origins_;
+    std::vector<std::array<int32_t, 4>> sizes_;
 };
 
 }  // namespace subbands

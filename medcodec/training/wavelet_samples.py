@@ -82,7 +82,8 @@ class _LevelRecorder(CoefficientEncoder):
     """Codes given levels once more, without a network, and records what networks would see."""
 
     def __init__(self, shape: tuple[int, int], recording: Recording) -> None:
-        super().__init__(shape, None)
+        # As if reversible: levels are coded as they are given.
+        super().__init__(shape, None, reversible=True)
         self._recording = recording
         self._place = (0, 0)
         self._features: list[tuple[Subband, npt.NDArray[np.int8], Plane]] = []

@@ -64,7 +64,7 @@ def recording(coded):
 
 def test_context_networks_see_what_decoders_see(coded, recording):
     frames, group = coded
-    decoder = SeeingDecoder(frames.shape[2:], None)
+    decoder = SeeingDecoder(frames.shape[2:], None, reversible=False)
     decoder.seen = []
     symbols = parse_symbols(group.data, frames.shape, None)
     by_layer = {}

@@ -70,8 +70,11 @@ class Known:
 class _Walk:
     """Takes coders through the subbands of frames, with the same surroundings on both sides."""
 
-    def __init__(self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None) -> None:
+    def __init__(
+        self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None, reversible: bool
+    ) -> None:
         self.coders = coders
+        self._reversible = reversible
         self.known = Known()
         self._bands = subbands(*shape)
         self._model = model
@@ -96,7 +99,9 @@ class _Walk:
             "predicted_parent": frame.predicted.get(parent),
         }
         turned = {name: None if plane is None else _turned(plane, band) for name, plane in planes.items()}
-        return {"orientation": band.orientation, "level": band.level, "layer": step.layer, **turned}
+        dependent = not self._reversible and band.dependent
+        place = {"orientation": band.orientation, "level": band.level, "layer": step.layer}
+        return {**place, "dependent": dependent, **turned}
 
     def _logits(self, coder: Any, band: Subband, coded: Plane, number: int) -> Any:
         """Return the network's logits for a step of a subband, or None."""
@@ -116,9 +121,9 @@ def _turned(plane: npt.NDArray[Any], band: Subband) -> npt.NDArray[Any]:
 class CoefficientEncoder(_Walk):
     """Codes frames of one shape; levels are chosen by what they cost."""
 
-    def __init__(self, shape: tuple[int, int], model: WaveletModel | None) -> None:
+    def __init__(self, shape: tuple[int, int], model: WaveletModel | None, *, reversible: bool) -> None:
         coders = [_native.SubbandEncoder(trained=model is not None) for _ in range(PARTS)]
-        super().__init__(coders, shape, model)
+        super().__init__(coders, shape, model, reversible)
 
     def code(
         self,
@@ -160,9 +165,11 @@ class CoefficientEncoder(_Walk):
 class CoefficientDecoder(_Walk):
     """Decodes frames of one shape; ``parts`` leaves out the finest level where it is 1."""
 
-    def __init__(self, shape: tuple[int, int], model: WaveletModel | None, *, parts: int = PARTS) -> None:
+    def __init__(
+        self, shape: tuple[int, int], model: WaveletModel | None, *, reversible: bool, parts: int = PARTS
+    ) -> None:
         coders = [_native.SubbandDecoder(trained=model is not None) for _ in range(parts)]
-        super().__init__(coders, shape, model)
+        super().__init__(coders, shape, model, reversible)
 
     def feed(self, segments: Sequence[bytes]) -> None:
         """Take the next segments, one for each part."""

@@ -84,7 +84,7 @@ class GroupEncoder:
         self._header = GroupHeader(quality is None, model is not None, gop, self._quality.steps[:layers])
         self._transform = Transform(shape, quality is None)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
-        self._coder = CoefficientEncoder(shape, model)
+        self._coder = CoefficientEncoder(shape, model, reversible=quality is None)
 
     def encode(self) -> CodedGroup:
         """Return the coded group."""

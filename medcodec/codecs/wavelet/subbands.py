@@ -47,6 +47,11 @@ class Subband:
         """Height and width."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
+    @property
+    def dependent(self) -> bool:
+        """Whether lossy levels are quantised by a trellis: the low band is not, which has few."""
+        return self.orientation != LOW
+
 
 def reduced(size: int, levels: int) -> int:
     """Return the length of an axis after some levels of lifting."""

@@ -10,6 +10,7 @@ from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import FrameLevels
 from medcodec.codecs.wavelet.quality import SCALED, STEP_UNIT, subband_step
 from medcodec.codecs.wavelet.subbands import (
+    ROWS,
     Plane,
     Subband,
     by_coefficient,
@@ -81,7 +82,7 @@ class Transform:
             if levels is None:
                 continue
             unit = self.step_of(band, step)
-            values = (levels.astype(np.int64) * unit + STEP_UNIT // 2) >> 4
+            values = (self._half_steps(levels, band).astype(np.int64) * unit + STEP_UNIT) >> 5
             np.clip(values, -_LARGEST // 64, _LARGEST // 64, out=values)
             predicted = frame.predicted.get(band.key)
             if prediction is not None and predicted is not None:
@@ -92,3 +93,10 @@ class Transform:
         )
         height, width = (reduced(size, skip) for size in self.shape)
         return plane[:height, :width]
+
+    def _half_steps(self, levels: Plane, band: Subband) -> Plane:
+        if self.reversible or not band.dependent:
+            return 2 * levels
+        values = np.empty_like(levels)
+        _native.half_steps(levels, band.orientation == ROWS, values)
+        return values
