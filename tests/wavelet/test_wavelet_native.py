@@ -283,7 +283,7 @@ def detail(picture):
 
 
 def quotient(values, divisor):
-    """Return the nearest integers, halves up, limited to -127 to 127: in integers, where no half is missed."""
+    """Return the nearest integers, halves up, limited to -127 to 127; no half is missed in integers."""
     return np.clip((2 * values.astype(np.int64) + divisor) // (2 * divisor), -127, 127)
 
 

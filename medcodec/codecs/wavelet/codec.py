@@ -14,7 +14,7 @@ from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
-from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
+from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
 from medcodec.codecs.wavelet.reduced import decode_frames
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
@@ -22,7 +22,6 @@ from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
 Shape = tuple[int, int, int, int]
 
-SIZES = ("small", "none")
 EFFORTS = {
     "fast": (Effort(motion=None), (8,)),
     "default": (Effort(motion=0, spacings=(16, 32)), (8,)),
@@ -43,7 +42,7 @@ class WaveletCodec(Codec):
     max_error
         Greatest error of any voxel, in stored units, instead of a quality; integers only.
     size
-        Of the networks: "small", or "none" for a plain wavelet coder.
+        Of the networks: "small", "none" for a plain wavelet coder, or one of your own (`docs/training.md`).
     effort
         "fast" looks for no motion; "max" also tries several distances of key frames.
     model
@@ -73,15 +72,14 @@ class WaveletCodec(Codec):
         if self.max_error is not None and (self.max_error < 0 or self.quality is not None):
             msg = "codec 'wavelet': give a quality or a max_error of 0 or more, not both"
             raise OptionError(msg)
-        for name, known in (("size", SIZES), ("effort", tuple(EFFORTS))):
-            if getattr(self, name) not in known:
-                msg = f"codec 'wavelet': {name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
-                raise OptionError(msg)
+        if self.effort not in EFFORTS:
+            msg = f"codec 'wavelet': effort is one of {', '.join(EFFORTS)}, not {self.effort!r}"
+            raise OptionError(msg)
         low, high = self.low, self.high
         if (low is not None or high is not None) and not -np.inf < low <= high < np.inf:  # type: ignore[operator]
             msg = f"codec 'wavelet': {low} to {high} is no range of values"
             raise OptionError(msg)
-        if self.size != "none" and self.model is None:
+        if self.size != NO_MODEL and self.model is None:
             object.__setattr__(self, "model", current_model(self.size))
 
     @property
@@ -114,7 +112,7 @@ class WaveletCodec(Codec):
 
     def draft(self) -> WaveletCodec:
         """Return the codec without networks and motion."""
-        return replace(self, size="none", model=None, effort="fast")
+        return replace(self, size=NO_MODEL, model=None, effort="fast")
 
     def preferred_box(self, shape: Shape, dtype: np.dtype[Any]) -> Shape:
         """Return whole frames, up to 33 of them: key frames lie up to 32 apart."""

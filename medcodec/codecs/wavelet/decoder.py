@@ -66,7 +66,8 @@ def parse_symbols(
             f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
         )
         raise FormatError(msg)
-    decoder = CoefficientDecoder(shape[2:], model if header.trained else None, reversible=header.reversible, parts=parts)
+    networks = model if header.trained else None
+    decoder = CoefficientDecoder(shape[2:], networks, reversible=header.reversible, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
     for number, layer in enumerate(coded[:layers]):
         places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import resources
+from pathlib import Path
 
 from medcodec import _native
 from medcodec.entropy.network import IntegerNetwork
@@ -18,12 +20,13 @@ STEPS = 4
 CONTEXT_KINDS = ("edge", "corner")
 CONTEXT_NAMES = tuple(f"context-{kind}-{step}" for kind in CONTEXT_KINDS for step in range(STEPS))
 FUSE, ENHANCE = "fuse", "enhance"
-_SHAPES = {
+NETWORK_SHAPES = {
     FUSE: (_native.FUSE_FEATURES, 4),
     ENHANCE: (_native.ENHANCE_FEATURES, 4),
     **dict.fromkeys(CONTEXT_NAMES, (_native.SUBBAND_FEATURES, _native.SUBBAND_HEADS)),
 }
 _MAGIC = b"medcodec wavelet model 1\n"
+NO_MODEL = "none"  # the size of a plain wavelet coder
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,14 @@ class WaveletModel:
     networks: Mapping[str, IntegerNetwork]
 
     def __post_init__(self) -> None:
-        if set(self.networks) != set(_SHAPES):
-            msg = f"a wavelet model holds the networks {sorted(_SHAPES)}, this one {sorted(self.networks)}"
+        if set(self.networks) != set(NETWORK_SHAPES):
+            msg = f"a wavelet model holds the networks {sorted(NETWORK_SHAPES)}, "
+            msg += f"this one {sorted(self.networks)}"
             raise FormatError(msg)
         for name, network in self.networks.items():
-            if (network.inputs, network.outputs) != _SHAPES[name] or network.input_low > -127:
+            if (network.inputs, network.outputs) != NETWORK_SHAPES[name] or network.input_low > -127:
                 msg = f"network {name!r} has {network.inputs} inputs and {network.outputs} outputs; "
-                msg += f"it should have {_SHAPES[name]}, with inputs of -127 to 127"
+                msg += f"it should have {NETWORK_SHAPES[name]}, with inputs of -127 to 127"
                 raise FormatError(msg)
 
     def context(self, orientation: int, step: int) -> IntegerNetwork:
@@ -96,14 +100,42 @@ class WaveletModel:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-_FOLDER = "models"
+_SHIPPED = Path(__file__).parents[2] / "models"
+# Folders with more models: those that a house has trained on its own scans.
+MODELS_VARIABLE = "MEDCODEC_MODELS"
+_NAME = re.compile(r"wavelet-(?P<size>.+?)(-(?P<number>\d+))?\.medm")
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> dict[str, bytes]:
-    """Return the files of wavelet models that come with the package, by name."""
-    folder = resources.files("medcodec") / _FOLDER
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".medm")}
+@dataclass(frozen=True)
+class _File:
+    """A file of a model, by its name: ``wavelet-<size>-<number>.medm``, or without a number."""
+
+    size: str
+    number: int
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _files(folders: str) -> tuple[_File, ...]:
+    """Return the models of the package, and then those of folders, which `os.pathsep` parts."""
+    found = []
+    for folder in (_SHIPPED, *map(Path, filter(None, folders.split(os.pathsep)))):
+        if not folder.is_dir():
+            msg = f"{folder}: there is no such folder of models; {MODELS_VARIABLE} names it"
+            raise ModelMissingError(msg)
+        for path in sorted(folder.iterdir()):
+            name = _NAME.fullmatch(path.name)
+            if name:
+                found.append(_File(name["size"], int(name["number"] or 0), path.read_bytes()))
+    return tuple(found)
+
+
+def _known() -> tuple[_File, ...]:
+    return _files(os.environ.get(MODELS_VARIABLE, ""))
 
 
 def current_model(size: str) -> str:
@@ -112,13 +144,15 @@ def current_model(size: str) -> str:
     Raises
     ------
     ModelMissingError
-        If the package has none.
+        If there is none.
     """
-    names = sorted(name for name in _shipped() if name.startswith(f"wavelet-{size}-"))
-    if not names:
-        msg = f"this installation has no networks of size {size!r}; reinstall medcodec, or use size 'none'"
+    files = [file for file in _known() if file.size == size]
+    if not files:
+        sizes = ", ".join(sorted({file.size for file in _known()} | {NO_MODEL}))
+        msg = f"codec 'wavelet': there are no networks of size {size!r} but of {sizes}; "
+        msg += f"folders with networks of your own are named in {MODELS_VARIABLE}"
         raise ModelMissingError(msg)
-    return hashlib.sha256(_shipped()[names[-1]]).hexdigest()
+    return max(files, key=lambda file: file.number).sha256
 
 
 @lru_cache(maxsize=4)
@@ -128,11 +162,11 @@ def model_of(sha256: str) -> WaveletModel:
     Raises
     ------
     ModelMissingError
-        If the package has no such model.
+        If there is none.
     """
-    for data in _shipped().values():
-        if hashlib.sha256(data).hexdigest() == sha256:
-            return WaveletModel.from_bytes(data)
-    msg = f"this installation has no wavelet model {sha256[:16]}...; update medcodec, or add the model that "
-    msg += "the file was written with to its models"
+    for file in _known():
+        if file.sha256 == sha256:
+            return WaveletModel.from_bytes(file.data)
+    msg = f"this installation has no wavelet model {sha256[:16]}..., which the file was written with; update "
+    msg += f"medcodec, or name the folder with the model in {MODELS_VARIABLE}"
     raise ModelMissingError(msg)

@@ -9,7 +9,7 @@ BEST = 20.0
 _COARSEST, _FINEST = 1 / 6, 1 / 2048
 _FINEST_OF_VALUES = 0.7  # of the distance between values
 # Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
-_LAYER_SCALE = 1.09
+_LAYER_SCALE = 1.14
 # What a bit weighs, in squared steps.
 LAMBDA = 0.09
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit

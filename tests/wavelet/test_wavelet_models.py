@@ -1,0 +1,61 @@
+"""Where networks come from: the package, and folders of one's own."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from entropy.networks import random_network
+from wavelet_cases import phantom
+
+import medcodec
+from medcodec.codecs.wavelet.codec import WaveletCodec
+from medcodec.codecs.wavelet.model import MODELS_VARIABLE, NETWORK_SHAPES, WaveletModel, model_of
+from medcodec.errors import ModelMissingError
+
+
+@pytest.fixture
+def own_models(tmp_path, monkeypatch):
+    """Return a folder of networks that no package has, and name it as users do."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    random = np.random.default_rng(4)
+    networks = {name: random_network(random, shape, (1,)) for name, shape in NETWORK_SHAPES.items()}
+    model = WaveletModel(networks)
+    (folder / "wavelet-ours.medm").write_bytes(model.to_bytes())
+    (folder / "notes.txt").write_text("not a model")
+    monkeypatch.setenv(MODELS_VARIABLE, str(folder))
+    return folder, model
+
+
+def test_networks_of_ones_own(own_models, tmp_path, monkeypatch):
+    folder, model = own_models
+    voxels = phantom((40, 44, 5))
+    path = tmp_path / "a.medc"
+    options = {"size": "ours", "quality": 10.0}
+    medcodec.compress(voxels, path, codec="wavelet", codec_options=options)
+    with medcodec.open(path) as file:
+        assert file.info.codec.model == model.sha256
+        wanted = np.asarray(file)
+    monkeypatch.setenv(MODELS_VARIABLE, os.pathsep.join([str(tmp_path), str(folder)]))
+    with medcodec.open(path) as file:
+        assert np.array_equal(np.asarray(file), wanted)
+    with pytest.raises(ModelMissingError, match=r"'other'.*none, ours, small.*MEDCODEC_MODELS"):
+        WaveletCodec(size="other")
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path / "gone"))
+    with pytest.raises(ModelMissingError, match=r"gone.*no such folder"):
+        WaveletCodec(size="ours")
+
+
+@pytest.mark.usefixtures("own_models")
+def test_files_of_networks_that_are_gone(tmp_path, monkeypatch):
+    options = {"size": "ours", "quality": 5.0}
+    medcodec.compress(phantom((20, 24, 3)), tmp_path / "a.medc", codec="wavelet", codec_options=options)
+    monkeypatch.delenv(MODELS_VARIABLE)
+    model_of.cache_clear()
+    with (
+        pytest.raises(ModelMissingError, match="MEDCODEC_MODELS"),
+        medcodec.open(tmp_path / "a.medc") as file,
+    ):
+        np.asarray(file)
