@@ -14,15 +14,14 @@ from medcodec.errors import MedcodecError
 # The part of a volume that codecs are tried on: large, since the adaptive codec learns as it goes.
 BOUNDED_SHARE = 0.3
 # From this bound on a transform codec that corrects what it misses may pay.
-_LEAST_BOUND = 3
-# It comes to smaller errors within the bound; for that it may be larger by so much, as long as the other
-# codec, with a bound that gives the same PSNR, would be clearly larger still.
-_MOST_LARGER = 1.15
-_GAIN = 0.97
+_LEAST_BOUND = 2
+# It comes to smaller errors within the bound. It must be clearly smaller than the other codec with a bound
+# that gives the same PSNR; and at the same bound it may be larger by the share that it saves so, and no more.
+_LEAST_SAVING = 0.03
 
 
 def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
-    """Return the codec that is smaller at equal PSNR, and not much larger at the bound.
+    """Return the codec that is smaller at equal PSNR, and at the bound no larger than by what it saves.
 
     Parameters
     ----------
@@ -41,7 +40,8 @@ def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
         return usual
     coarse = _trial(part, usual)
     fine = _trial(part, replace(cast(Any, usual), max_error=bound // 2))
-    if tried.size > _MOST_LARGER * coarse.size or tried.size > _GAIN * _size_at(tried.psnr_db, coarse, fine):
+    saving = 1 - tried.size / _size_at(tried.psnr_db, coarse, fine)
+    if saving < _LEAST_SAVING or tried.size > (1 + saving) * coarse.size:
         return usual
     return transform
 
