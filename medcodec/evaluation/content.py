@@ -63,10 +63,13 @@ def load_item(item: Item, folder: Path) -> Content:
     return _load_video(item, folder) if item.is_video else _load_scan(item, folder)
 
 
-def slices_of(volume: Volume) -> Array:
-    """Return a volume's slices as frames, along its usual axis (time, or the last one in space)."""
-    layout = frame_layout(volume.voxels, frame_axes(volume.voxels.shape)[0])
-    return layout.to_frames(volume.voxels)
+def slices_of(original: Volume, *others: Volume) -> list[Array]:
+    """Return the slices of volumes of one shape as frames, along the usual axis (time, or the last in space).
+
+    Which axis is the width depends on the memory of the first volume, and is the same for all.
+    """
+    layout = frame_layout(original.voxels, frame_axes(original.voxels.shape)[0])
+    return [layout.to_frames(volume.voxels) for volume in (original, *others)]
 
 
 def to_bits(voxels: Array, bits: int) -> Array:

@@ -124,7 +124,7 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     }
     row |= _quality(job, content, coded.decoded)
     name = next(iter(content.parts))
-    before, after = slices_of(content.parts[name]), slices_of(coded.decoded[name])
+    before, after = slices_of(content.parts[name], coded.decoded[name])
     return row, previews(before, after, count=job.options.slices)
 
 

@@ -189,6 +189,8 @@ def _stored(out: Path) -> dict[str, Row]:
         for key in ("psnr_db", "psnr_slice_db"):
             if isinstance(row.get(key), str):
                 row[key] = float(row[key])
+        if "slice_psnr_db" in row:
+            row["slice_psnr_db"] = [float(value) for value in row["slice_psnr_db"]]
         rows[path.stem] = row
     return rows
 
