@@ -100,6 +100,20 @@ class Codec(ABC):
         msg = f"codec {self.name!r} has no quality that can be set to {quality:g}; choose another codec"
         raise OptionError(msg)
 
+    def at_percent(self, quality: float) -> Codec:
+        """Return this codec at a quality from 0 (worst) to 100 (best), spread evenly over its range.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no quality, or it is not from 0 to 100.
+        """
+        if not 0 <= quality <= 100:
+            msg = f"quality {quality!r}: give a number from 0 to 100"
+            raise OptionError(msg)
+        low, high = self.quality_range or (0.0, 100.0)
+        return self.with_quality(low + (high - low) * quality / 100)
+
     def draft(self) -> Codec:
         """Return a quicker codec whose sizes rank the axes of a volume as this one's do; or itself."""
         return self

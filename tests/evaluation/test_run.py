@@ -144,6 +144,11 @@ def test_codecs_and_points_as_users_write_them():
     spec = parse_codec("adaptive:effort=fast:point=max_error")
     assert (spec.name, spec.settings, spec.point_option) == ("adaptive", (("effort", "fast"),), "max_error")
     assert spec.make(2).to_dict()["max_error"] == 2
+    assert parse_codec("wavelet").make(50).to_dict()["quality"] == 10
+    with pytest.raises(OptionError, match="0 to 100"):
+        parse_codec("wavelet").make(101)
+    with pytest.raises(OptionError, match="no quality"):
+        parse_codec("adaptive:point=quality").make(50)
     assert parse_points(["1,2", "b=0.5,7"], ["a", "b"]) == {"a": [1, 2], "b": [0.5, 7]}
     assert parse_points([], ["a"]) == {"a": [None]}
     assert parse_points(["x:y=z=1"], ["x:y=z"]) == {"x:y=z": [1]}
