@@ -33,7 +33,7 @@ class Evaluate(Command):
         Only items whose name has one of these texts in it.
     metrics
         What to compute besides PSNR and greatest error.
-    peak, frames, group_frames
+    peak, frames, group_frames, yuv
         Instead of the items' own.
     segmenter
         ``module:function`` for the task check.
@@ -63,6 +63,7 @@ class Evaluate(Command):
     peak: str | None = None
     frames: int | None = None
     group_frames: int | None = None
+    yuv: str | None = None
     segmenter: str | None = None
     slices: int = 3
     workers: int = 1
@@ -95,6 +96,11 @@ class Evaluate(Command):
         parser.add_argument("--frames", type=positive, metavar="N", help="only the first N frames")
         parser.add_argument(
             "--group-frames", type=positive, metavar="N", help="frames of a group (intra period)"
+        )
+        parser.add_argument(
+            "--yuv",
+            metavar="FORMAT",
+            help=".yuv files whose names do not tell: WIDTHxHEIGHT[_BITSbit][_CHROMA], as 1920x1080_10bit_422",
         )
         parser.add_argument("--segmenter", metavar="MODULE:FUNCTION", help="for --metrics task")
         parser.add_argument(
@@ -165,7 +171,7 @@ class Evaluate(Command):
                 msg = f"data set {self.dataset!r}: name the folder that holds it with --data"
                 raise OptionError(msg)
         change: dict[str, Any] = {
-            key: getattr(self, key) for key in ("frames", "group_frames") if getattr(self, key) is not None
+            key: getattr(self, key) for key in ("frames", "group_frames", "yuv") if getattr(self, key) is not None
         }
         wanted = self.items or [""]
         items = tuple(

@@ -14,7 +14,7 @@ from medcodec.evaluation.datasets import Item
 from medcodec.volume import from_array, read
 from medcodec.volume.frames import frame_axes, frame_layout
 from medcodec.volume.model import Volume
-from medcodec.volume.video import Video, read_video
+from medcodec.volume.video import Video, parse_format, read_video
 
 Array = npt.NDArray[Any]
 
@@ -82,7 +82,8 @@ def to_bits(voxels: Array, bits: int) -> Array:
 
 
 def _load_video(item: Item, folder: Path) -> Content:
-    video = read_video(folder / item.path, frames=item.frames)
+    raw_format = parse_format(item.yuv) if item.yuv else None
+    video = read_video(folder / item.path, frames=item.frames, raw_format=raw_format)
     # Width fastest, as scans have it; frames follow the third axis.
     parts = {
         name: from_array(plane.transpose(2, 1, 0)) for name, plane in zip("YUV", video.planes, strict=False)

@@ -37,6 +37,8 @@ class Item:
         Of the PSNR, see `medcodec.evaluation.metrics.Peak`; videos always take that of their depth.
     bits
         Map grey values linearly to that many bits before coding, over the whole file.
+    yuv
+        What frames of a ``.yuv`` file are, where its name does not tell: "416x240", "1920x1080_10bit_422".
     z
         Take one slice of a cine (i, j, k, t), which gives frames over time.
     labels
@@ -57,6 +59,7 @@ class Item:
     group_frames: int | None = None
     peak: str = "range"
     bits: int | None = None
+    yuv: str | None = None
     z: int | None = None
     labels: str | None = None
     shape: tuple[int, ...] | None = None

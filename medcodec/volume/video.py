@@ -109,6 +109,21 @@ def format_from_name(name: str) -> VideoFormat | None:
     )
 
 
+def parse_format(text: str) -> VideoFormat:
+    """Return the format that ``WIDTHxHEIGHT[_BITSbit][_CHROMA]`` names, as in ``1920x1080_10bit_422``.
+
+    Raises
+    ------
+    OptionError
+        If it names none.
+    """
+    form = format_from_name(f"_{text}")
+    if form is None:
+        msg = f"video format {text!r} is not known; write 416x240, 1920x1080_10bit or 1920x1080_10bit_422"
+        raise OptionError(msg)
+    return form
+
+
 def read_video(
     path: str | Path, *, frames: int | None = None, raw_format: VideoFormat | None = None
 ) -> Video:
@@ -177,9 +192,8 @@ def _read_y4m(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoF
 def _read_raw(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoFormat | None) -> Video:
     form = raw_format or format_from_name(path.name)
     if form is None:
-        msg = (
-            f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; give width and height"
-        )
+        msg = f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; rename it so, or give it "
+        msg += "(evaluate: --yuv 416x240; a description: yuv; Python: raw_format)"
         raise OptionError(msg)
 
     def payloads() -> Iterator[bytes]:

@@ -5,6 +5,8 @@ import pytest
 
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.evaluation.colour import rgb_psnr_db, to_rgb, yuv_psnr_db
+from medcodec.evaluation.content import load_item
+from medcodec.evaluation.datasets import Item
 from medcodec.volume.video import Video, VideoFormat, format_from_name, read_video
 
 RNG = np.random.default_rng(3)
@@ -63,6 +65,10 @@ def test_yuv_takes_its_format_from_the_name_or_the_caller(tmp_path):
     assert np.array_equal(read_video(plain, raw_format=form).planes[2], planes[2])
     with pytest.raises(OptionError, match="does not tell the frame size"):
         read_video(plain)
+    item = Item(name="clip", path="clip.yuv", yuv="16x12_10bit")
+    assert np.array_equal(load_item(item, tmp_path).video.planes[2], planes[2])
+    with pytest.raises(OptionError, match="16 by 12"):
+        load_item(Item(name="clip", path="clip.yuv", yuv="16 by 12"), tmp_path)
 
 
 @pytest.mark.parametrize(
