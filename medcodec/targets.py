@@ -146,7 +146,10 @@ class Reached:
         trial, kind = self.trial, self.target.kind
         text = f"asked for {self.target}, reached {trial.value(kind):.4g}{_UNITS[kind]}"
         text += "" if self.met else " (the codec comes no nearer)"
-        text += "" if kind == "psnr" else f", PSNR {trial.psnr_db:.2f} dB"
+        if math.isinf(trial.psnr_db) and trial.psnr_db > 0:
+            text += ", nothing lost"
+        elif kind != "psnr":
+            text += f", PSNR {trial.psnr_db:.2f} dB"
         return f"{text} (peak {trial.peak:g}) with {settings_text(trial.codec)} in {self.trials} trials"
 
 

@@ -102,4 +102,6 @@ class Datasets(Command):
             if counts["missing"] and partly:
                 self.console.note(f"{name}: {dataset.source}; {dataset.layout}")
         self.console.table(str(folder), ["data set", "there", "missing", "differ"], rows)
+        if missing:
+            self.console.note("where files are expected: medcodec datasets show NAME")
         return FAILED if different or (self.only and missing) else DONE

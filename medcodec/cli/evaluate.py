@@ -100,7 +100,7 @@ class Evaluate(Command):
         parser.add_argument(
             "--yuv",
             metavar="FORMAT",
-            help=".yuv files whose names do not tell: WIDTHxHEIGHT[_BITSbit][_CHROMA], as 1920x1080_10bit_422",
+            help="of .yuv files whose names do not tell: WIDTHxHEIGHT[_BITSbit][_CHROMA], as 416x240_10bit",
         )
         parser.add_argument("--segmenter", metavar="MODULE:FUNCTION", help="for --metrics task")
         parser.add_argument(
@@ -170,9 +170,8 @@ class Evaluate(Command):
             if self.data is None and path.suffix != ".toml":
                 msg = f"data set {self.dataset!r}: name the folder that holds it with --data"
                 raise OptionError(msg)
-        change: dict[str, Any] = {
-            key: getattr(self, key) for key in ("frames", "group_frames", "yuv") if getattr(self, key) is not None
-        }
+        asked = {key: getattr(self, key) for key in ("frames", "group_frames", "yuv")}
+        change: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
         wanted = self.items or [""]
         items = tuple(
             dataclasses.replace(item, **change)

@@ -100,22 +100,8 @@ def _load_scan(item: Item, folder: Path) -> Content:
     if item.bits is None and item.z is None and item.frames is None:
         return Content({"scan": volume}, volume.voxels.size, labels=labels)
     voxels = volume.voxels if item.bits is None else to_bits(volume.voxels, item.bits)
-    part = _selection(item, voxels.shape)
+    part = item.selection(voxels.shape)
     voxels = voxels[part]
     prepared = from_array(np.asarray(voxels), affine=volume.affine)
     axis = "k" if item.z is not None else "auto"
     return Content({"scan": prepared}, voxels.size, axis, labels=None if labels is None else labels[part])
-
-
-def _selection(item: Item, shape: tuple[int, ...]) -> tuple[Any, ...]:
-    if item.z is not None and (len(shape) != 4 or not 0 <= item.z < shape[2]):
-        msg = f"{item.path}: slice {item.z} over time is asked for, but the scan has shape {shape}"
-        raise OptionError(msg)
-    if item.frames is not None and item.frames > shape[-1]:
-        msg = f"{item.path}: {item.frames} frames are asked for, but the scan has shape {shape}"
-        raise OptionError(msg)
-    frames = slice(item.frames)
-    space: list[Any] = [slice(None)] * (len(shape) - 1)
-    if item.z is not None:
-        space[2] = item.z
-    return (*space, frames)

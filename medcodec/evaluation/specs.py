@@ -49,7 +49,7 @@ def parse_codec(text: str) -> CodecSpec:
     """Return the codec that ``NAME[:OPTION=VALUE...]`` names.
 
     ``point=OPTION`` says which option the points are values of; by default the first that the codec has of
-    qp, crf, distance, step, psnr, quality and max_error. A quality is from 0 to 100, on the codec's own scale.
+    qp, crf, distance, step, psnr, quality and max_error. A quality is from 0 to 100, on the codec's scale.
 
     Raises
     ------

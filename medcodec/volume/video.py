@@ -192,8 +192,8 @@ def _read_y4m(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoF
 def _read_raw(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoFormat | None) -> Video:
     form = raw_format or format_from_name(path.name)
     if form is None:
-        msg = f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; rename it so, or give it "
-        msg += "(evaluate: --yuv 416x240; a description: yuv; Python: raw_format)"
+        msg = f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; rename it, or give "
+        msg += "the size (evaluate: --yuv 416x240; a description: yuv; Python: raw_format)"
         raise OptionError(msg)
 
     def payloads() -> Iterator[bytes]:
