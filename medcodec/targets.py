@@ -142,10 +142,15 @@ class Reached:
         """Tell which of two results for one target to take: that which meets it, then that of higher PSNR."""
         return (self.met, self.trial.psnr_db) > (other.met, other.trial.psnr_db)
 
+    @property
+    def amount(self) -> str:
+        """What was reached, in words."""
+        text = f"{self.trial.value(self.target.kind):.4g}{_UNITS[self.target.kind]}"
+        return text if self.met else f"{text} (the codec comes no nearer)"
+
     def __str__(self) -> str:
         trial, kind = self.trial, self.target.kind
-        text = f"asked for {self.target}, reached {trial.value(kind):.4g}{_UNITS[kind]}"
-        text += "" if self.met else " (the codec comes no nearer)"
+        text = f"asked for {self.target}, reached {self.amount}"
         if math.isinf(trial.psnr_db) and trial.psnr_db > 0:
             text += ", nothing lost"
         elif kind != "psnr":

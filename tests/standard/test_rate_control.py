@@ -219,9 +219,11 @@ def test_a_folder_goes_on_where_it_stopped(
     line = ["compress", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--codec", "hevc"]
     assert main([*line, "-O", "preset=veryfast", "--bpv", "0.8"]) == 0
     (tmp_path / "out" / "1.medc").unlink()
-    capsys.readouterr()
+    assert capsys.readouterr().out.count("bits per voxel") == 2
     assert main([*line, "-O", "preset=veryfast", "--bpv", "0.8"]) == 0
     said = capsys.readouterr().out
     assert "kept" in said
     assert "2 of 2 scans" in said
     assert main([*line, "-O", "preset=veryfast", "--psnr", "55"]) != 0
+    assert main([*line, "-O", "preset=veryfast", "--psnr", "90", "--force"]) == 0
+    assert "comes no nearer" in " ".join(capsys.readouterr().out.split())
