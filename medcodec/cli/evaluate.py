@@ -137,10 +137,9 @@ class Evaluate(Command):
         for row in done.failed:
             self.console.error(f"{row['item']}, {row['codec']} at {row['point']}: {row['error']}")
         kept = f", {done.kept} of them from before" if done.kept else ""
-        self.console.result(
-            f"{len(done.rows) - len(done.failed)} of {len(done.rows)} results in {self.out}{kept}; "
-            f"see them with: medcodec report {self.out}"
-        )
+        good = len(done.rows) - len(done.failed)
+        how = f"; see them with: medcodec report {self.out}" if good else ""
+        self.console.result(f"{good} of {len(done.rows)} results in {self.out}{kept}{how}")
         return FAILED if done.failed else DONE
 
     def _tell(self, done: int, total: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import medcodec
-from medcodec.errors import MedcodecError
+from medcodec.errors import MedcodecError, MissingDependencyError
 from medcodec.evaluation.coding import code, fidelity
 from medcodec.evaluation.content import Content, load_item, slices_of
 from medcodec.evaluation.datasets import Item
@@ -24,6 +25,7 @@ from medcodec.evaluation.task import check_task, load_segmenter
 from medcodec.volume.model import Volume
 
 Row = dict[str, Any]
+_PACKAGES = {"ssim": ("skimage", "eval"), "ms_ssim": ("pytorch_msssim", "msssim")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,16 @@ class Options:
     segmenter: str | None = None
     slices: int = 3
     threads: int = 1
+
+    def require(self) -> None:
+        """Raise `MissingDependencyError` unless what the metrics and pictures need is installed."""
+        needed = {f"metric {name}": _PACKAGES[name] for name in self.metrics if name in _PACKAGES}
+        if self.slices:
+            needed["pictures of slices"] = ("PIL", "eval")
+        for purpose, (package, extra) in needed.items():
+            if importlib.util.find_spec(package) is None:
+                msg = f"{purpose} needs {package}; install medcodec[{extra}]"
+                raise MissingDependencyError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

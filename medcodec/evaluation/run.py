@@ -98,9 +98,13 @@ def run(
 
     Raises
     ------
+    MissingDependencyError
+        If this machine is to run them and lacks what the metrics need.
     MedcodecError
         If results cannot be written. A job that fails is told in its row.
     """
+    if jobs and scheduler is None:
+        jobs[0].options.require()
     (out / ROWS).mkdir(parents=True, exist_ok=True)
     (out / PREVIEWS).mkdir(exist_ok=True)
     done = {key: row for key, row in _stored(out).items() if not row["error"]}

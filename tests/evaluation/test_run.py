@@ -1,4 +1,5 @@
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -138,6 +139,14 @@ def test_a_failure_is_told_and_tried_again(scans, tmp_path, capsys):
     assert [row["item"] for row in load_rows(out).values()] == ["good"]
     (folder / "bad.y4m").write_bytes((scans / "clip.y4m").read_bytes())
     assert main(command) == 0
+
+
+def test_what_metrics_lack_is_told_before_anything_is_coded(scans, tmp_path, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "skimage" else found(name))
+    assert evaluate(scans, tmp_path / "out") == 1
+    assert "install medcodec[eval]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_codecs_and_points_as_users_write_them():
