@@ -53,7 +53,7 @@ class Options:
     threads: int = 1
 
     def require(self) -> None:
-        """Raise `MissingDependencyError` unless what the metrics and pictures need is installed."""
+        """Raise `MedcodecError` unless what metrics, pictures and the segmenter need is installed."""
         needed = {f"metric {name}": _PACKAGES[name] for name in self.metrics if name in _PACKAGES}
         if self.slices:
             needed["pictures of slices"] = ("PIL", "eval")
@@ -61,6 +61,8 @@ class Options:
             if importlib.util.find_spec(package) is None:
                 msg = f"{purpose} needs {package}; install medcodec[{extra}]"
                 raise MissingDependencyError(msg)
+        if self.segmenter:
+            load_segmenter(self.segmenter)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,6 +141,22 @@ def test_a_failure_is_told_and_tried_again(scans, tmp_path, capsys):
     assert main(command) == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--codecs", "hevc:preset=nonsense"), "known: ultrafast"),
+        (("--codecs", "hevc", "--points", "99"), "0 to 51"),
+        (("--peak", "wide"), "peak 'wide'"),
+        (("--segmenter", "no:such"), "module:function"),
+        (("--out", "/dev/null/out"), "cannot make the folder"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_coded(scans, tmp_path, capsys, more, said):
+    assert evaluate(scans, tmp_path / "out", *more) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_what_metrics_lack_is_told_before_anything_is_coded(scans, tmp_path, monkeypatch, capsys):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "skimage" else found(name))
