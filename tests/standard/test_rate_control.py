@@ -139,6 +139,32 @@ def test_auto_uses_up_a_size_that_is_asked_for(
         assert alone.reached.trial.psnr_db < done.reached.trial.psnr_db
 
 
+def test_auto_takes_the_smallest_file_where_noise_takes_most_bits(
+    scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable(("hevc", {}))
+    monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
+    alone = {
+        name: compress(scan, tmp_path / f"{name}.medc", psnr=46.0, **options(name))
+        for name in ("hevc", "adaptive")
+    }
+    alone["wavelet"] = compress(scan, tmp_path / "wavelet.medc", psnr=46.0, codec="wavelet")
+    done = compress(scan, tmp_path / "a.medc", psnr=46.0)
+    assert alone["hevc"].bits_per_voxel > 1
+    assert done.file_bytes == min(one.file_bytes for one in alone.values())
+    assert done.reached is not None
+    assert done.reached.trial.codec.name != "hevc"
+
+
+def test_auto_codes_what_the_first_codec_cannot(scan: np.ndarray, tmp_path: Path) -> None:
+    holes = scan.astype(np.float32)
+    holes[3, 3, 1] = np.nan
+    done = compress(holes, tmp_path / "a.medc", psnr=50.0)
+    assert done.reached is not None
+    assert done.reached.met
+    assert done.reached.trial.codec.name == "adaptive"
+
+
 def test_auto_takes_the_wavelet_codec_where_nothing_is_installed(
     scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

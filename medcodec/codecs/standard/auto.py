@@ -13,8 +13,8 @@ from medcodec.codecs.standard.hevc import HevcCodec
 from medcodec.codecs.standard.vvc import VvcCodec
 from medcodec.errors import OptionError
 
-# Above this PSNR (to the range of values) the adaptive codec with an error bound is the smallest.
-ADAPTIVE_PSNR_DB = 64.0
+# Above this PSNR (to the range of values) video codecs, of few bits, are not tried.
+OWN_PSNR_DB = 64.0
 
 _FAST: tuple[StandardCodec, ...] = (Av1Codec(speed=4), HevcCodec(crf=24.0))
 _DEFAULT: tuple[StandardCodec, ...] = (VvcCodec(), Av1Codec(encoder="aom", speed=4))
