@@ -39,10 +39,15 @@ def best_lossy(effort: str | None = None) -> Codec:
     OptionError
         If the effort is unknown.
     """
-    if (effort or "default") not in _BY_EFFORT:
-        msg = f"unknown effort {effort!r}; known: {', '.join(_BY_EFFORT)}"
-        raise OptionError(msg)
-    for codec in _BY_EFFORT[effort or "default"]:
+    for codec in candidates(effort):
         if all(need.met() for need in codec.needs):
             return codec
     return make_codec("wavelet", effort={"fastest": "fast"}.get(effort or "default", effort))
+
+
+def candidates(effort: str | None = None) -> tuple[StandardCodec, ...]:
+    """Return the codecs that `best_lossy` looks for, the best one first."""
+    if (effort or "default") not in _BY_EFFORT:
+        msg = f"unknown effort {effort!r}; known: {', '.join(_BY_EFFORT)}"
+        raise OptionError(msg)
+    return _BY_EFFORT[effort or "default"]
