@@ -61,7 +61,7 @@ class VvcCodec(VideoCodec):
     def __post_init__(self) -> None:
         check_range(self.name, "qp", self.qp, 0, 63)
         check_choice(self.name, "preset", self.preset, PRESETS)
-        check_range(self.name, "intra_period", self.intra_period, 0, 1 << 16)
+        self.check_video()
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -83,13 +83,12 @@ class VvcCodec(VideoCodec):
             )
         program = _FFMPEG.path() or "ffmpeg"
         size = f"{video.shape[2]}x{video.shape[1]}"
-        period = self.intra_period or -1
 
         def command(source: Path, target: Path) -> list[str]:
             line = ffmpeg_command(program, source, pixel_format="yuv420p10le", size=size)
             line += ["-c:v", "libvvenc", "-preset", self.preset, "-qpa", "0", "-qp", str(self.qp)]
             # Delimiters, which the wrapper turns on, only cost: six bytes a frame.
-            line += ["-vvenc-params", f"intraperiod={period}:accessunitdelimiter=0"]
+            line += ["-vvenc-params", f"intraperiod={self.period}:accessunitdelimiter=0"]
             line += ["-threads", "1", "-f", "vvc", str(target)]
             return line
 
@@ -100,5 +99,5 @@ class VvcCodec(VideoCodec):
         line += ["-c", _LOW_DELAY.path() or ""] if self.low_delay else []
         line += ["-i", str(source), "-b", str(target), "-s", f"{video.shape[2]}x{video.shape[1]}"]
         line += ["--InputChromaFormat", "400", "--InputBitDepth", "10", "--InternalBitDepth", "10"]
-        line += ["--qpa", "0", "-q", str(self.qp), "-ip", str(self.intra_period or -1), "--threads", "1"]
+        line += ["--qpa", "0", "-q", str(self.qp), "-ip", str(self.period), "--threads", "1"]
         return line
