@@ -152,6 +152,11 @@ def load_rows(out: Path) -> dict[str, Row]:
     return dict(sorted(rows.items(), key=lambda pair: _order(pair[1])))
 
 
+def count_failed(out: Path) -> int:
+    """Return how many rows of a folder of results tell of a failure."""
+    return sum(bool(row["error"]) for row in _stored(out).values())
+
+
 def load_previews(out: Path, key: str) -> list[dict[str, Any]]:
     """Return the pictures of a row; an empty list where none were kept."""
     path = out / PREVIEWS / f"{key}.json"

@@ -137,6 +137,8 @@ def test_a_failure_is_told_and_tried_again(scans, tmp_path, capsys):
     assert "bad.y4m: frame 0" in told.err
     assert "1 of 2 results" in told.out
     assert [row["item"] for row in load_rows(out).values()] == ["good"]
+    assert main(["report", str(out)]) == 0
+    assert "1 results failed and are left out" in (out / "report.html").read_text()
     (folder / "bad.y4m").write_bytes((scans / "clip.y4m").read_bytes())
     assert main(command) == 0
 
