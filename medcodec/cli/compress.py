@@ -158,7 +158,7 @@ class Compress(Command):
             "--workers",
             type=positive,
             metavar="N",
-            help="several scans: in N processes (default: in threads of this one)",
+            help="several scans: in N processes of a thread each (default: in threads of this one)",
         )
         add("--scheduler", metavar="ADDRESS", help="several scans: on a Dask cluster: tcp://host:8786")
         add(

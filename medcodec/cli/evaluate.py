@@ -53,6 +53,8 @@ class Evaluate(Command):
       --points hevc:preset=slow=22,27,32,37 --out results
   medcodec report results --anchor hevc:preset=slow"""
 
+    usual_threads: ClassVar[str] = "one per worker"
+
     dataset: str
     codecs: str
     out: Path
