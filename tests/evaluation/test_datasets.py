@@ -71,7 +71,11 @@ def test_check_tells_there_missing_and_different(tmp_path, capsys):
     assert "ask" in told.err
     assert main(["datasets", "list"]) == 0
     assert main(["datasets", "show", "acdc"]) == 0
-    assert "creatis" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "creatis" in told
+    assert "the first 30 frames, groups of 30, PSNR's peak 255, mapped to 8 bits" in told
+    assert main(["datasets", "show", "hevc-d"]) == 0
+    assert "500 frames, 74.9 MB" in capsys.readouterr().out
 
 
 def test_a_cine_that_cannot_be_prepared_as_described_differs(tmp_path):
