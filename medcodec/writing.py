@@ -35,9 +35,9 @@ class WritingPlan:
     ) -> tuple[Codec, Written, Reached | None]:
         """Write the stream by the first codec.
 
-        If that leaves the target unsettled (see `Reached.settled`) or cannot code the volume the others are
-        tried too, and the best result is written. Of two codecs with an error bound one is chosen on a part
-        of the volume.
+        If that leaves the target unsettled (see `Reached.settled`), rounds the values to fewer bits or cannot
+        code the volume the others are tried too, and the best result is written. Of two codecs with an error
+        bound one is chosen on a part of the volume.
         """
         if target is not None:
             reached = self._reach(file, candidates, target)
@@ -57,7 +57,8 @@ class WritingPlan:
                 reached, stream = self._search(first, codec, target), first
             except UnsupportedDataError:
                 return self._reach(file, others, target)
-            if not reached.settled:
+            rounded = reached.trial.codec.note(split_components(self.volume.voxels)) is not None
+            if rounded or not reached.settled:
                 other = self._reach(second, others, target)
                 if other.beats(reached):
                     reached, stream = other, second

@@ -156,6 +156,21 @@ def test_auto_takes_the_smallest_file_where_noise_takes_most_bits(
     assert done.reached.trial.codec.name != "hevc"
 
 
+def test_auto_tries_others_where_values_are_divided(
+    scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable(("hevc", {}))
+    monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
+    wide = scan.astype(np.int32) * 60 + np.random.default_rng(1).integers(0, 60, scan.shape, np.int32)
+    done = compress(wide, tmp_path / "a.medc", psnr=34.0)
+    alone = {
+        name: compress(wide, tmp_path / f"{name}.medc", psnr=34.0, codec=name, codec_options=settings)
+        for name, settings in (("hevc", {"preset": "ultrafast"}), ("wavelet", {}))
+    }
+    assert alone["hevc"].bits_per_voxel < 1
+    assert done.file_bytes == min(one.file_bytes for one in alone.values())
+
+
 def test_auto_codes_what_the_first_codec_cannot(scan: np.ndarray, tmp_path: Path) -> None:
     holes = scan.astype(np.float32)
     holes[3, 3, 1] = np.nan
