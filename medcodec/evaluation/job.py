@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import medcodec
+from medcodec.container.proof import prove
 from medcodec.errors import MedcodecError, MissingDependencyError
 from medcodec.evaluation.coding import code, fidelity
 from medcodec.evaluation.content import Content, load_item, slices_of
@@ -22,6 +23,7 @@ from medcodec.evaluation.previews import Preview, previews
 from medcodec.evaluation.resources import Cost
 from medcodec.evaluation.specs import CodecSpec
 from medcodec.evaluation.task import check_task, load_segmenter
+from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
 
 Row = dict[str, Any]
@@ -120,6 +122,8 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     content = load_item(job.item, Path(job.folder))
     codec = job.codec.make(job.point)
     coded = code(content, codec, scratch, group_frames=job.item.group_frames, threads=job.options.threads)
+    for name, part in content.parts.items():
+        prove(codec, split_components(part.voxels), split_components(coded.decoded[name].voxels))
     row: Row = {
         "settings": coded.settings,
         "voxels": content.samples,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 
 from medcodec.cli import main
 from medcodec.errors import OptionError
-from medcodec.evaluation.run import ROWS, load_rows
+from medcodec.evaluation.coding import code
+from medcodec.evaluation.datasets import dataset_of_folder
+from medcodec.evaluation.job import Options, run_job
+from medcodec.evaluation.run import ROWS, load_rows, plan
 from medcodec.evaluation.specs import parse_codec, parse_points
 from medcodec.evaluation.summary import codec_names
 
@@ -165,6 +169,20 @@ def test_what_metrics_lack_is_told_before_anything_is_coded(scans, tmp_path, mon
     assert evaluate(scans, tmp_path / "out") == 1
     assert "install medcodec[eval]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("point", "said"), [(0, "does not give back"), (2, "exceeds its error bound")])
+def test_a_codec_that_breaks_its_promise_is_a_failure(scans, monkeypatch, point, said):
+    def spoilt(*arguments, **options):
+        coded = code(*arguments, **options)
+        volume = coded.decoded["scan"]
+        return replace(coded, decoded={"scan": replace(volume, voxels=volume.voxels + np.int16(5))})
+
+    monkeypatch.setattr("medcodec.evaluation.job.code", spoilt)
+    dataset = dataset_of_folder(scans / "one.npy")
+    spec = parse_codec("adaptive")
+    (job,) = plan(dataset, scans, [spec], {spec.label: [point]}, Options())
+    assert said in run_job(job).row["error"]
 
 
 def test_codecs_and_points_as_users_write_them():
