@@ -88,6 +88,51 @@ def test_reference_encoders_are_run_as_documented(
     assert ("--Profile=main-RExt" in line) == (name == "hm")
 
 
+VVENC = """#!{python}
+import os, sys, pathlib
+sys.path[:0] = {path!r}
+for name in ("MEDCODEC_VVENC", "MEDCODEC_FFMPEG"):
+    os.environ.pop(name, None)
+import numpy as np
+from medcodec.codecs.standard.vvc import VvcCodec
+pathlib.Path({log!r}).write_text(" ".join(sys.argv[1:]))
+args = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+width, height = map(int, args["-s"].split("x"))
+grey = args.get("--InputChromaFormat") == "400"
+frames = np.fromfile(args["-i"], "<u2").reshape(-1, height * width * (2 if grey else 3) // 2)
+video = frames[:, : height * width].reshape(-1, height, width)
+stream = VvcCodec(preset="faster", qp=int(args["-q"]))._encode_video(video, 10)
+pathlib.Path(args["-b" if grey else "-o"]).write_bytes(stream)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="scripts are no programs here")
+@pytest.mark.parametrize("kind", ["vvencFFapp", "low delay", "vvencapp"])
+def test_programs_of_vvenc_are_run(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cardiac: np.ndarray
+) -> None:
+    usable(("vvc", {}))
+    name = "vvencapp" if kind == "vvencapp" else "vvencFFapp"
+    # The path of the bundled ffmpeg still holds in the stand-in.
+    text = VVENC.format(python=sys.executable, path=sys.path, log=str(tmp_path / "log"))
+    path = program(tmp_path / name, text)
+    if kind == "vvencapp":
+        monkeypatch.setenv("MEDCODEC_FFMPEG", str(tmp_path / "none"))
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    else:
+        monkeypatch.setenv("MEDCODEC_VVENC", str(path))
+    (tmp_path / "low.cfg").touch()
+    monkeypatch.setenv("MEDCODEC_VVENC_LOWDELAY", str(tmp_path / "low.cfg"))
+    settings = {"qp": 14, "preset": "fast", "low_delay": kind == "low delay", "intra_period": 32}
+    _, decoded = round_trip(make_codec("vvc", **settings), cardiac)
+    assert psnr(cardiac, decoded) > 38
+    line = (tmp_path / "log").read_text()
+    assert "--preset fast" in line
+    assert "-s 136x104" in line
+    assert "-q 14 -ip 32" in line
+    assert ("low.cfg" in line) == (kind == "low delay")
+
+
 @pytest.mark.parametrize(("name", "variable"), [("hm", "MEDCODEC_HM"), ("vtm", "MEDCODEC_VTM")])
 def test_a_missing_reference_encoder_is_told(
     name: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
