@@ -18,7 +18,7 @@ from medcodec.volume.guard import guarded
 
 Plane = npt.NDArray[Any]
 _CHROMA = {"400": None, "420": (2, 2), "422": (1, 2), "444": (1, 1)}
-_NAMED_SIZE = re.compile(r"_(\d{2,5})x(\d{2,5})(?:[_.]|$)")
+_NAMED_SIZE = re.compile(r"_(\d{1,5})x(\d{1,5})(?:[_.]|$)")
 _NAMED_BITS = re.compile(r"(?:^|[_.])(\d{1,2})[-_]?bit", re.IGNORECASE)
 _NAMED_CHROMA = re.compile(r"(?:^|[_.p])(400|420|422|444)(?:[_.p]|$)")
 _Y4M_MAGIC = b"YUV4MPEG2"
@@ -229,7 +229,10 @@ def _read_ffmpeg(path: Path, frames: int | None) -> Video:
 
 
 def _ffmpeg_format(context: Any, path: Path) -> tuple[VideoFormat, str]:
-    name = str(context.pix_fmt)
+    name = context.pix_fmt
+    if name is None:
+        msg = f"{path}: does not tell what its frames are; the file may be cut short"
+        raise FormatError(msg)
     found = re.fullmatch(r"yuvj?(420|422|444)p(\d+)?(?:le)?|gray(\d+)?(?:le)?", name)
     if not found:
         msg = f"{path}: frames of {name} are not read as they are; convert the file to .y4m in YUV or grey"
