@@ -81,7 +81,8 @@ class ReferenceCodec(VideoCodec):
         for folder in folders:
             if (folder / self.configs[self.mode]).is_file():
                 return folder / self.configs[self.mode]
-        msg = f"codec {self.name!r}: {self.configs[self.mode]} is not in {folders[0]}; "
+        where = f"not in {named}" if named else f"in no folder cfg beside or above {program}"
+        msg = f"codec {self.name!r}: {self.configs[self.mode]} is {where}; "
         msg += f"name the encoder's folder of configurations in {self.config_variable}"
         raise MissingDependencyError(msg)
 
