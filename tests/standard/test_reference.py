@@ -144,7 +144,9 @@ def test_a_missing_reference_encoder_is_told(
 
 def test_missing_configuration_is_told(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (stand_in / "cfg" / "encoder_randomaccess_vtm.cfg").unlink()
-    with pytest.raises(MissingDependencyError, match="beside or above .*EncoderApp; name .*MEDCODEC_VTM_CFG"):
+    with pytest.raises(
+        MissingDependencyError, match=r"beside or above .*EncoderApp; name .*MEDCODEC_VTM_CFG"
+    ):
         make_codec("vtm").encode(FrameGroup(np.zeros((1, 1, 8, 8), np.uint8)))
     monkeypatch.setenv("MEDCODEC_HM_CFG", str(stand_in / "nowhere"))
     with pytest.raises(MissingDependencyError, match=r"not in .*nowhere; name .*MEDCODEC_HM_CFG"):
