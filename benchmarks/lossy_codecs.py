@@ -46,9 +46,7 @@ class Entry:
     def make(self, point: float) -> Codec:
         """Return the codec at a point."""
         if self.option == QUALITY:
-            codec = make_codec(self.codec, **self.settings)
-            low, high = codec.quality_range or (0.0, 100.0)
-            return codec.with_quality(low + (high - low) * point / 100)
+            return make_codec(self.codec, **self.settings).at_percent(point)
         whole = int(point) if point == int(point) else point
         return make_codec(self.codec, **self.settings, **{self.option: whole})
 

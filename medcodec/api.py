@@ -121,7 +121,7 @@ def compress(
         The .medc file; by default beside the source. An open binary file is written to from where it stands.
     codec
         Name of a codec, or one with its settings. "auto" is "adaptive", and for a rate the best lossy codec
-        that is installed.
+        that is installed, or the one that gives the best file where that is not sure.
     codec_options
         Settings of the codec by name.
     effort

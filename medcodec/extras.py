@@ -28,5 +28,6 @@ def need(module: str, *, extra: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        msg = f"{purpose} needs {module.partition('.')[0]} ({error}); install medcodec[{extra}]"
+        reason = str(error).partition("\n")[0].rstrip(".")
+        msg = f"{purpose} needs {module.partition('.')[0]} ({reason}); install medcodec[{extra}]"
         raise MissingDependencyError(msg) from error

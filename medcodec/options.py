@@ -108,12 +108,15 @@ def choose_codecs(
 
 def _automatic(effort: str | None, max_error: float | None, target: Target | None) -> list[Codec]:
     adaptive = make_codec("adaptive", effort=effort, max_error=max_error)
+    patient = effort in (None, "default", "max")
     if target is None:
-        patient = effort in (None, "default", "max")
         return [adaptive, make_codec("wavelet", max_error=max_error)] if max_error and patient else [adaptive]
-    from medcodec.codecs.standard.auto import ADAPTIVE_PSNR_DB, best_lossy  # noqa: PLC0415 (slow to import)
+    from medcodec.codecs.standard.auto import OWN_PSNR_DB, best_lossy  # noqa: PLC0415 (slow to import)
 
     if target.kind == "quality":
         return [best_lossy(effort)]
-    exacting = target.kind == "psnr" and target.value >= ADAPTIVE_PSNR_DB
-    return [adaptive] if exacting else [best_lossy(effort), adaptive]
+    own = [make_codec("wavelet", effort=effort), adaptive] if patient else [adaptive]
+    if target.kind == "psnr" and target.value >= OWN_PSNR_DB:
+        return own
+    best = best_lossy(effort)
+    return [best, *(codec for codec in own if codec.name != best.name)]

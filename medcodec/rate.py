@@ -48,8 +48,7 @@ def quality_scale(codec: Codec, voxels: AnyArray) -> Callable[[float], Codec]:
         If the codec has neither.
     """
     if codec.quality_range is not None:
-        low, high = codec.quality_range
-        return lambda quality: codec.with_quality(low + (high - low) * quality / 100)
+        return codec.at_percent
     if not codec.capabilities.error_bound or not hasattr(codec, "max_error"):
         msg = (
             f"codec {codec.name!r} has neither a quality nor an error bound; choose another codec for a rate"

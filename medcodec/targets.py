@@ -16,6 +16,8 @@ _UNITS = {"psnr": " dB", "bpv": " bits per voxel", "ratio": "x", "quality": ""}
 _NEAR_DB, _NEAR_SIZE = 0.05, math.log(1.01)
 # A few dB below the PSNR from which bounded errors are the cheapest way (see codecs.standard.auto).
 _HIGH_DB = 58.0
+# From about this rate on the codecs that auto knows are within a few percent of one another.
+_HIGH_BPV = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,21 +134,35 @@ class Reached:
     def settled(self) -> bool:
         """Whether another codec is unlikely to do better.
 
-        It may where the target was missed and, at a size, where the PSNR is high or the codec's best quality
-        does not use the size up: there bounded errors, or none, cost as little.
+        It may where the target was missed, where the rate or the PSNR is high, or where the codec's best
+        quality does not use a size up: there noise takes most bits, and bounded errors cost as little.
         """
         trial = self.trial
-        return self.met and (self.target.kind == "psnr" or (trial.psnr_db < _HIGH_DB and trial.quality < 100))
+        high = trial.psnr_db >= _HIGH_DB or trial.rate_bpv >= _HIGH_BPV or trial.quality >= 100
+        return self.met and not high
 
     def beats(self, other: Reached) -> bool:
-        """Tell which of two results for one target to take: that which meets it, then that of higher PSNR."""
+        """Tell which of two results for one target to take.
+
+        That which meets it; where both do, the smaller one for a PSNR; else the one of higher PSNR.
+        """
+        if self.met and other.met and self.target.kind == "psnr":
+            return self.trial.rate_bpv < other.trial.rate_bpv
         return (self.met, self.trial.psnr_db) > (other.met, other.trial.psnr_db)
+
+    @property
+    def amount(self) -> str:
+        """What was reached, in words."""
+        text = f"{self.trial.value(self.target.kind):.4g}{_UNITS[self.target.kind]}"
+        return text if self.met else f"{text} (the codec comes no nearer)"
 
     def __str__(self) -> str:
         trial, kind = self.trial, self.target.kind
-        text = f"asked for {self.target}, reached {trial.value(kind):.4g}{_UNITS[kind]}"
-        text += "" if self.met else " (the codec comes no nearer)"
-        text += "" if kind == "psnr" else f", PSNR {trial.psnr_db:.2f} dB"
+        text = f"asked for {self.target}, reached {self.amount}"
+        if math.isinf(trial.psnr_db) and trial.psnr_db > 0:
+            text += ", nothing lost"
+        elif kind != "psnr":
+            text += f", PSNR {trial.psnr_db:.2f} dB"
         return f"{text} (peak {trial.peak:g}) with {settings_text(trial.codec)} in {self.trials} trials"
 
 

@@ -11,6 +11,7 @@ from medcodec.bounded import BOUNDED_SHARE, choose_bounded
 from medcodec.codecs.base import Codec
 from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
+from medcodec.errors import UnsupportedDataError
 from medcodec.rate import quality_scale, search, spooled
 from medcodec.targets import Reached, Target
 from medcodec.volume.frames import split_components
@@ -34,31 +35,41 @@ class WritingPlan:
     ) -> tuple[Codec, Written, Reached | None]:
         """Write the stream by the first codec.
 
-        If that leaves the target unsettled (see `Reached.settled`) the others are tried too, and the best
-        result is written. Of two codecs with an error bound one is chosen on a part of the volume.
+        If that leaves the target unsettled (see `Reached.settled`), rounds the values to fewer bits or cannot
+        code the volume the others are tried too, and the best result is written. Of two codecs with an error
+        bound one is chosen on a part of the volume.
         """
-        voxels, (codec, *others) = self.volume.voxels, candidates
         if target is not None:
-            codec = quality_scale(codec, voxels)(50.0)
-        elif others:
-            codec = self._choose_bounded(codec, others[0])
-        codec = codec.prepare(split_components(voxels))
-        write = self._writer(codec)
-        if target is None:
-            return codec, write(file, codec, None), None
-        if not others:
-            reached = search(voxels, codec, target, write, file)
+            reached = self._reach(file, candidates, target)
             return reached.trial.codec, reached.trial.written, reached
+        codec, *others = candidates
+        if others:
+            codec = self._choose_bounded(codec, others[0])
+        codec = codec.prepare(split_components(self.volume.voxels))
+        return codec, self._writer(codec)(file, codec, None), None
+
+    def _reach(self, file: BinaryIO, candidates: list[Codec], target: Target) -> Reached:
+        codec, *others = candidates
+        if not others:
+            return self._search(file, codec, target)
         with spooled() as first, spooled() as second:
-            reached = search(voxels, codec, target, write, first)
-            stream = first
-            if not reached.settled:
-                *_, other = self.write(second, others, target)
-                if other and other.beats(reached):
+            try:
+                reached, stream = self._search(first, codec, target), first
+            except UnsupportedDataError:
+                return self._reach(file, others, target)
+            rounded = reached.trial.codec.note(split_components(self.volume.voxels)) is not None
+            if rounded or not reached.settled:
+                other = self._reach(second, others, target)
+                if other.beats(reached):
                     reached, stream = other, second
             stream.seek(0)
             shutil.copyfileobj(stream, file)
-        return reached.trial.codec, reached.trial.written, reached
+        return reached
+
+    def _search(self, file: BinaryIO, codec: Codec, target: Target) -> Reached:
+        voxels = self.volume.voxels
+        codec = quality_scale(codec, voxels)(50.0).prepare(split_components(voxels))
+        return search(voxels, codec, target, self._writer(codec), file)
 
     def _choose_bounded(self, usual: Codec, transform: Codec) -> Codec:
         layout = choose_layout(self.volume.voxels, usual, self.axis)

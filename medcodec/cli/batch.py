@@ -26,7 +26,7 @@ _SHOWN_WARNINGS = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan: its sizes where it worked, and a line about it."""
+    """What became of one scan: its sizes where it worked, what was reached of a rate, and a line about it."""
 
     name: str
     state: str
@@ -34,6 +34,7 @@ class Outcome:
     source_bytes: int = 0
     file_bytes: int = 0
     text: str = ""
+    reached: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -179,13 +180,26 @@ def _compress(job: _Job, options: dict[str, Any]) -> Outcome:
     except Exception as error:  # of whatever library: the other scans go on
         return _failure(job, error)
     text = summary_line(scan.name, done, source_bytes)
-    return Outcome(scan.name, "done", done.voxel_bytes, source_bytes, done.file_bytes, text, done.notes)
+    return Outcome(
+        scan.name,
+        "done",
+        done.voxel_bytes,
+        source_bytes,
+        done.file_bytes,
+        text,
+        done.reached.amount if done.reached else "",
+        done.notes,
+    )
 
 
 def _report(outcomes: list[Outcome], console: Console) -> None:
     good = [outcome for outcome in outcomes if outcome.state != "failed"]
+    columns = ["scan", "", "voxels", "input", "result", "of voxels", "of input"]
     rows = [_row(outcome) for outcome in outcomes]
-    console.table("", ["scan", "", "voxels", "input", "result", "of voxels", "of input"], rows)
+    if any(outcome.reached for outcome in outcomes):
+        columns.append("reached")
+        rows = [[*row, outcome.reached] for row, outcome in zip(rows, outcomes, strict=True)]
+    console.table("", columns, rows)
     voxels, sources, results = (
         sum(getattr(outcome, key) for outcome in good)
         for key in ("voxel_bytes", "source_bytes", "file_bytes")

@@ -27,6 +27,7 @@ class Command(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     examples: ClassVar[str]
+    usual_threads: ClassVar[str] = "one per processor"
 
     threads: int | None = None
     quiet: bool = False
@@ -44,7 +45,7 @@ class Command(ABC):
         )
         cls.add_arguments(parser)
         parser.add_argument(
-            "--threads", type=positive, metavar="N", help="number of threads (default: one per processor)"
+            "--threads", type=positive, metavar="N", help=f"number of threads (default: {cls.usual_threads})"
         )
         loudness = parser.add_mutually_exclusive_group()
         loudness.add_argument("-q", "--quiet", action="store_true", help="write nothing but errors")

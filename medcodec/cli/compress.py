@@ -116,10 +116,12 @@ class Compress(Command):
             help="greatest error of a voxel: stored units (2), or with a unit (0.5HU)",
         )
         rate = parser.add_mutually_exclusive_group()
-        rate.add_argument("--psnr", type=float, metavar="DB", help="lossy: at least this PSNR")
-        rate.add_argument("--bpv", type=float, metavar="BITS", help="lossy: at most this many bits per voxel")
+        rate.add_argument("--psnr", type=float, metavar="DB", help="lossy: this PSNR, from 0.05 dB below on")
         rate.add_argument(
-            "--ratio", type=float, metavar="X", help="lossy: the voxels this many times smaller"
+            "--bpv", type=float, metavar="BITS", help="lossy: bits per voxel, or up to 1%% more"
+        )
+        rate.add_argument(
+            "--ratio", type=float, metavar="X", help="lossy: this many times smaller, or up to 1%% less"
         )
         rate.add_argument(
             "--quality", type=float, metavar="Q", help="lossy: 0 to 100 on the codec's own scale"
@@ -156,7 +158,7 @@ class Compress(Command):
             "--workers",
             type=positive,
             metavar="N",
-            help="several scans: in N processes (default: in threads of this one)",
+            help="several scans: in N processes of a thread each (default: in threads of this one)",
         )
         add("--scheduler", metavar="ADDRESS", help="several scans: on a Dask cluster: tcp://host:8786")
         add(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from medcodec.cli.command import DONE, FAILED, Command
+from medcodec.cli.console import human_bytes
+
+if TYPE_CHECKING:
+    from medcodec.evaluation.datasets import Item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +80,10 @@ class Datasets(Command):
         for key in ("title", "licence", "source", "layout", "note"):
             if text := getattr(dataset, key):
                 self.console.result(f"{key:<8} {text}")
-        for item in dataset.items:
-            self.console.result(f"  {item.name:<24} {item.path}")
+        for protocol in dict.fromkeys(_protocol(item) for item in dataset.items):
+            self.console.result(f"protocol {protocol}")
+        rows = [[item.name, item.path, _facts(item)] for item in dataset.items]
+        self.console.table("", ["item", "file", "whole file"], rows)
         return DONE
 
     def _check(self, folder: Path) -> int:
@@ -102,4 +108,29 @@ class Datasets(Command):
             if counts["missing"] and partly:
                 self.console.note(f"{name}: {dataset.source}; {dataset.layout}")
         self.console.table(str(folder), ["data set", "there", "missing", "differ"], rows)
+        if missing:
+            self.console.note("where files are expected: medcodec datasets show NAME")
         return FAILED if different or (self.only and missing) else DONE
+
+
+def _protocol(item: Item) -> str:
+    """Return how an item is evaluated, in words."""
+    parts = [
+        "all frames" if item.frames is None else f"the first {item.frames} frames",
+        "groups as codecs choose" if item.group_frames is None else f"groups of {item.group_frames}",
+        f"PSNR's peak {item.peak}",
+        *([f"mapped to {item.bits} bits"] if item.bits else []),
+    ]
+    return ", ".join(parts)
+
+
+def _facts(item: Item) -> str:
+    """Return what is known of an item's file: size, and terms of its own."""
+    parts = [
+        "x".join(map(str, item.shape or ())),
+        f"{item.total_frames} frames" if item.total_frames else "",
+        human_bytes(item.bytes) if item.bytes else "",
+        "checksum known" if item.sha256 else "",
+        item.licence,
+    ]
+    return ", ".join(part for part in parts if part) or "not known"

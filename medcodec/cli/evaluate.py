@@ -33,7 +33,7 @@ class Evaluate(Command):
         Only items whose name has one of these texts in it.
     metrics
         What to compute besides PSNR and greatest error.
-    peak, frames, group_frames
+    peak, frames, group_frames, yuv
         Instead of the items' own.
     segmenter
         ``module:function`` for the task check.
@@ -53,6 +53,8 @@ class Evaluate(Command):
       --points hevc:preset=slow=22,27,32,37 --out results
   medcodec report results --anchor hevc:preset=slow"""
 
+    usual_threads: ClassVar[str] = "one per worker"
+
     dataset: str
     codecs: str
     out: Path
@@ -63,6 +65,7 @@ class Evaluate(Command):
     peak: str | None = None
     frames: int | None = None
     group_frames: int | None = None
+    yuv: str | None = None
     segmenter: str | None = None
     slices: int = 3
     workers: int = 1
@@ -95,6 +98,11 @@ class Evaluate(Command):
         parser.add_argument("--frames", type=positive, metavar="N", help="only the first N frames")
         parser.add_argument(
             "--group-frames", type=positive, metavar="N", help="frames of a group (intra period)"
+        )
+        parser.add_argument(
+            "--yuv",
+            metavar="FORMAT",
+            help="of .yuv files whose names do not tell: WIDTHxHEIGHT[_BITSbit][_CHROMA], as 416x240_10bit",
         )
         parser.add_argument("--segmenter", metavar="MODULE:FUNCTION", help="for --metrics task")
         parser.add_argument(
@@ -131,10 +139,9 @@ class Evaluate(Command):
         for row in done.failed:
             self.console.error(f"{row['item']}, {row['codec']} at {row['point']}: {row['error']}")
         kept = f", {done.kept} of them from before" if done.kept else ""
-        self.console.result(
-            f"{len(done.rows) - len(done.failed)} of {len(done.rows)} results in {self.out}{kept}; "
-            f"see them with: medcodec report {self.out}"
-        )
+        good = len(done.rows) - len(done.failed)
+        how = f"; see them with: medcodec report {self.out}" if good else ""
+        self.console.result(f"{good} of {len(done.rows)} results in {self.out}{kept}{how}")
         return FAILED if done.failed else DONE
 
     def _tell(self, done: int, total: int) -> None:
@@ -164,9 +171,8 @@ class Evaluate(Command):
             if self.data is None and path.suffix != ".toml":
                 msg = f"data set {self.dataset!r}: name the folder that holds it with --data"
                 raise OptionError(msg)
-        change: dict[str, Any] = {
-            key: getattr(self, key) for key in ("frames", "group_frames") if getattr(self, key) is not None
-        }
+        asked = {key: getattr(self, key) for key in ("frames", "group_frames", "yuv")}
+        change: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
         wanted = self.items or [""]
         items = tuple(
             dataclasses.replace(item, **change)

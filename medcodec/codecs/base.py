@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.errors import OptionError
+from medcodec.errors import FormatError, OptionError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 AnyArray = npt.NDArray[Any]
 _BOX_VOXELS = 2_500_000
@@ -100,6 +103,20 @@ class Codec(ABC):
         msg = f"codec {self.name!r} has no quality that can be set to {quality:g}; choose another codec"
         raise OptionError(msg)
 
+    def at_percent(self, quality: float) -> Codec:
+        """Return this codec at a quality from 0 (worst) to 100 (best), spread evenly over its range.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no quality, or it is not from 0 to 100.
+        """
+        if not 0 <= quality <= 100:
+            msg = f"quality {quality!r}: give a number from 0 to 100"
+            raise OptionError(msg)
+        low, high = self.quality_range or (0.0, 100.0)
+        return self.with_quality(low + (high - low) * quality / 100)
+
     def draft(self) -> Codec:
         """Return a quicker codec whose sizes rank the axes of a volume as this one's do; or itself."""
         return self
@@ -122,14 +139,23 @@ class Codec(ABC):
         length = _even(frames, max(1, budget // depth))
         return depth, length, _even(height, max(1, _BOX_VOXELS // width)), width
 
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings that a decoder must know, as JSON values."""
+        """Return the settings that a decoder must know, as JSON values: by default, all fields."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
-    @abstractmethod
-    def from_dict(cls, settings: dict[str, Any]) -> Codec:
+    def from_dict(cls, settings: dict[str, Any]) -> Self:
         """Build the codec from `to_dict`'s result; raise `FormatError` if it is malformed."""
+        known = {entry.name for entry in fields(cls)}  # type: ignore[arg-type]
+        simple = all(isinstance(value, str | int | float | None) for value in settings.values())
+        if set(settings) != known or not simple:
+            msg = f"codec {cls.name!r}: malformed settings {settings!r:.200}"
+            raise FormatError(msg)
+        try:
+            return cls(**settings)
+        except (OptionError, TypeError, ValueError) as error:
+            msg = f"codec {cls.name!r}: {error}"
+            raise FormatError(msg) from error
 
     @abstractmethod
     def encode(self, group: FrameGroup) -> bytes:

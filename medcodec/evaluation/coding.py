@@ -116,7 +116,7 @@ def fidelity(
         As for `medcodec.evaluation.metrics.measure`; of luma for videos.
     """
     name = next(iter(content.parts))
-    before, after = slices_of(content.parts[name]), slices_of(decoded[name])
+    before, after = slices_of(content.parts[name], decoded[name])
     if content.video is None:
         return dataclasses.asdict(measure(before, after, peak=peak, metrics=metrics))
     top = str((1 << content.video.format.bits) - 1)

@@ -14,7 +14,7 @@ from medcodec.evaluation.datasets import Item
 from medcodec.volume import from_array, read
 from medcodec.volume.frames import frame_axes, frame_layout
 from medcodec.volume.model import Volume
-from medcodec.volume.video import Video, read_video
+from medcodec.volume.video import Video, parse_format, read_video
 
 Array = npt.NDArray[Any]
 
@@ -63,10 +63,13 @@ def load_item(item: Item, folder: Path) -> Content:
     return _load_video(item, folder) if item.is_video else _load_scan(item, folder)
 
 
-def slices_of(volume: Volume) -> Array:
-    """Return a volume's slices as frames, along its usual axis (time, or the last one in space)."""
-    layout = frame_layout(volume.voxels, frame_axes(volume.voxels.shape)[0])
-    return layout.to_frames(volume.voxels)
+def slices_of(original: Volume, *others: Volume) -> list[Array]:
+    """Return the slices of volumes of one shape as frames, along the usual axis (time, or the last in space).
+
+    Which axis is the width depends on the memory of the first volume, and is the same for all.
+    """
+    layout = frame_layout(original.voxels, frame_axes(original.voxels.shape)[0])
+    return [layout.to_frames(volume.voxels) for volume in (original, *others)]
 
 
 def to_bits(voxels: Array, bits: int) -> Array:
@@ -79,7 +82,8 @@ def to_bits(voxels: Array, bits: int) -> Array:
 
 
 def _load_video(item: Item, folder: Path) -> Content:
-    video = read_video(folder / item.path, frames=item.frames)
+    raw_format = parse_format(item.yuv) if item.yuv else None
+    video = read_video(folder / item.path, frames=item.frames, raw_format=raw_format)
     # Width fastest, as scans have it; frames follow the third axis.
     parts = {
         name: from_array(plane.transpose(2, 1, 0)) for name, plane in zip("YUV", video.planes, strict=False)
@@ -96,22 +100,8 @@ def _load_scan(item: Item, folder: Path) -> Content:
     if item.bits is None and item.z is None and item.frames is None:
         return Content({"scan": volume}, volume.voxels.size, labels=labels)
     voxels = volume.voxels if item.bits is None else to_bits(volume.voxels, item.bits)
-    part = _selection(item, voxels.shape)
+    part = item.selection(voxels.shape)
     voxels = voxels[part]
     prepared = from_array(np.asarray(voxels), affine=volume.affine)
     axis = "k" if item.z is not None else "auto"
     return Content({"scan": prepared}, voxels.size, axis, labels=None if labels is None else labels[part])
-
-
-def _selection(item: Item, shape: tuple[int, ...]) -> tuple[Any, ...]:
-    if item.z is not None and (len(shape) != 4 or not 0 <= item.z < shape[2]):
-        msg = f"{item.path}: slice {item.z} over time is asked for, but the scan has shape {shape}"
-        raise OptionError(msg)
-    if item.frames is not None and item.frames > shape[-1]:
-        msg = f"{item.path}: {item.frames} frames are asked for, but the scan has shape {shape}"
-        raise OptionError(msg)
-    frames = slice(item.frames)
-    space: list[Any] = [slice(None)] * (len(shape) - 1)
-    if item.z is not None:
-        space[2] = item.z
-    return (*space, frames)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from medcodec.errors import FormatError, OptionError
+from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.evaluation.descriptions import load_toml, shipped, shipped_names
 from medcodec.volume import find_scans, suffixes
+from medcodec.volume.guard import guarded
 
 _VIDEO_SUFFIXES = (".y4m", ".yuv", ".y4m.gz", ".yuv.gz", ".mkv", ".mp4", ".mov", ".avi", ".webm")
 _FOLDER = "datasets"
@@ -37,6 +38,8 @@ class Item:
         Of the PSNR, see `medcodec.evaluation.metrics.Peak`; videos always take that of their depth.
     bits
         Map grey values linearly to that many bits before coding, over the whole file.
+    yuv
+        What frames of a ``.yuv`` file are, where its name does not tell: "416x240", "1920x1080_10bit_422".
     z
         Take one slice of a cine (i, j, k, t), which gives frames over time.
     labels
@@ -57,6 +60,7 @@ class Item:
     group_frames: int | None = None
     peak: str = "range"
     bits: int | None = None
+    yuv: str | None = None
     z: int | None = None
     labels: str | None = None
     shape: tuple[int, ...] | None = None
@@ -68,6 +72,25 @@ class Item:
     def is_video(self) -> bool:
         """Whether it is a video rather than a scan."""
         return self.path.lower().endswith(_VIDEO_SUFFIXES)
+
+    def selection(self, shape: tuple[int, ...]) -> tuple[int | slice, ...]:
+        """Return the index of what is coded of a scan of a shape.
+
+        Raises
+        ------
+        OptionError
+            If the scan has no such slice, or fewer frames.
+        """
+        if self.z is not None and (len(shape) != 4 or not 0 <= self.z < shape[2]):
+            msg = f"{self.path}: slice {self.z} over time is asked for, but the scan has shape {shape}"
+            raise OptionError(msg)
+        if self.frames is not None and self.frames > shape[-1]:
+            msg = f"{self.path}: {self.frames} frames are asked for, but the scan has shape {shape}"
+            raise OptionError(msg)
+        plane: list[int | slice] = [slice(None)] * (len(shape) - 1)
+        if self.z is not None:
+            plane[2] = self.z
+        return (*plane, slice(self.frames))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,12 +209,15 @@ class Checked:
 def check_dataset(dataset: Dataset, folder: Path, *, checksums: bool = True) -> list[Checked]:
     """Return for each item whether its files are there and are those that are meant.
 
-    Sizes are compared where known, SHA-256 too unless ``checksums`` is off.
+    Sizes are compared where known, SHA-256 too unless ``checksums`` is off; a NIfTI cine must hold the slice
+    and the frames that are asked for.
     """
     return [_check(item, folder, checksums) for item in dataset.items]
 
 
 def _check(item: Item, folder: Path, checksums: bool) -> Checked:
+    import nibabel  # noqa: PLC0415 (slow to import)
+
     path = folder / item.path
     absent = [name for name in (item.path, item.labels) if name and not (folder / name).exists()]
     if absent:
@@ -205,4 +231,10 @@ def _check(item: Item, folder: Path, checksums: bool) -> Checked:
                 digest.update(block)
         if digest.hexdigest() != item.sha256:
             return Checked(item, "differs", f"{item.path}: SHA-256 is {digest.hexdigest()[:16]}...")
+    if item.z is not None and item.path.endswith((".nii", ".nii.gz")):
+        try:
+            with guarded(item.path, "read the header"):
+                item.selection(nibabel.load(path).shape)  # type: ignore[attr-defined]
+        except MedcodecError as error:
+            return Checked(item, "differs", str(error))
     return Checked(item, "there", "" if item.bytes or item.sha256 else "size and checksum are not known")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 
 import medcodec
-from medcodec.errors import MedcodecError
+from medcodec.container.proof import prove
+from medcodec.errors import MedcodecError, MissingDependencyError
 from medcodec.evaluation.coding import code, fidelity
 from medcodec.evaluation.content import Content, load_item, slices_of
 from medcodec.evaluation.datasets import Item
@@ -21,9 +23,11 @@ from medcodec.evaluation.previews import Preview, previews
 from medcodec.evaluation.resources import Cost
 from medcodec.evaluation.specs import CodecSpec
 from medcodec.evaluation.task import check_task, load_segmenter
+from medcodec.volume.frames import split_components
 from medcodec.volume.model import Volume
 
 Row = dict[str, Any]
+_PACKAGES = {"ssim": ("skimage", "eval"), "ms_ssim": ("pytorch_msssim", "msssim")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,18 @@ class Options:
     segmenter: str | None = None
     slices: int = 3
     threads: int = 1
+
+    def require(self) -> None:
+        """Raise `MedcodecError` unless what metrics, pictures and the segmenter need is installed."""
+        needed = {f"metric {name}": _PACKAGES[name] for name in self.metrics if name in _PACKAGES}
+        if self.slices:
+            needed["pictures of slices"] = ("PIL", "eval")
+        for purpose, (package, extra) in needed.items():
+            if importlib.util.find_spec(package) is None:
+                msg = f"{purpose} needs {package}; install medcodec[{extra}]"
+                raise MissingDependencyError(msg)
+        if self.segmenter:
+            load_segmenter(self.segmenter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +122,8 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     content = load_item(job.item, Path(job.folder))
     codec = job.codec.make(job.point)
     coded = code(content, codec, scratch, group_frames=job.item.group_frames, threads=job.options.threads)
+    for name, part in content.parts.items():
+        prove(codec, split_components(part.voxels), split_components(coded.decoded[name].voxels))
     row: Row = {
         "settings": coded.settings,
         "voxels": content.samples,
@@ -124,7 +142,7 @@ def _run(job: Job, scratch: Path) -> tuple[Row, list[Preview]]:
     }
     row |= _quality(job, content, coded.decoded)
     name = next(iter(content.parts))
-    before, after = slices_of(content.parts[name]), slices_of(coded.decoded[name])
+    before, after = slices_of(content.parts[name], coded.decoded[name])
     return row, previews(before, after, count=job.options.slices)
 
 

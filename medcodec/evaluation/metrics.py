@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.container.proof import greatest_error
 from medcodec.errors import OptionError
 from medcodec.extras import need
 
@@ -45,6 +46,15 @@ class Peak:
         wide = np.asarray(values, np.float64)
         return wide if math.isinf(self.low) else np.clip(wide, self.low, self.high)
 
+    def difference(self, first: Frames, second: Frames) -> Values:
+        """Return how clipped values differ: not at all where both are NaN, infinitely where only one is."""
+        with np.errstate(invalid="ignore"):
+            error = self.clip(first) - self.clip(second)
+        if np.isnan(error).any():
+            same = (first == second) | (np.isnan(first) & np.isnan(second))
+            error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+        return error
+
 
 def parse_peak(text: str, original: Frames) -> Peak:
     """Return the peak that ``text`` names (see `Peak`) for a volume.
@@ -73,7 +83,7 @@ def psnr_db(mean_square: float, peak: float) -> float:
     """Return 10 log10(peak**2 / mean square error); infinite where nothing differs."""
     if mean_square == 0:
         return math.inf
-    return 10 * math.log10(peak * peak / mean_square) if peak > 0 else -math.inf
+    return 10 * math.log10(peak * peak / mean_square) if peak > 0 and mean_square < math.inf else -math.inf
 
 
 @dataclass(frozen=True)
@@ -132,8 +142,8 @@ def measure(
     b = decoded.reshape(-1, *decoded.shape[2:])
     squares, worst = np.zeros(len(a)), 0.0
     for n, (x, y) in enumerate(zip(a, b, strict=True)):
-        worst = max(worst, float(np.abs(np.subtract(x, y, dtype=np.float64)).max()))
-        squares[n] = float(np.mean((scale.clip(x) - scale.clip(y)) ** 2))
+        worst = max(worst, greatest_error(x, y))
+        squares[n] = float(np.mean(scale.difference(x, y) ** 2))
     slices = [min(PSNR_CEILING_DB, psnr_db(square, scale.value)) for square in squares]
     return Fidelity(
         peak=f"{scale.name}={scale.value:g}" if scale.name == "range" else scale.name,
@@ -149,9 +159,9 @@ def measure(
 def mean_ssim(original: Frames, decoded: Frames, peak: Peak) -> float | None:
     """Return the mean SSIM of slices, shape ``(slices, height, width)``, with scikit-image's 7x7 window.
 
-    None where a slice is smaller than the window, or the original has one value only.
+    None where a slice is smaller than the window, the original has one value only, or values are not finite.
     """
-    if min(original.shape[1:]) < _SSIM_SIDE or peak.value <= 0:
+    if not _has_structure(original, decoded, peak, _SSIM_SIDE):
         return None
     ssim = need("skimage.metrics", extra="eval", purpose="SSIM").structural_similarity
     pairs = zip(original, decoded, strict=True)
@@ -161,9 +171,10 @@ def mean_ssim(original: Frames, decoded: Frames, peak: Peak) -> float | None:
 def mean_ms_ssim(original: Frames, decoded: Frames, peak: Peak) -> float | None:
     """Return the mean MS-SSIM of slices (five scales, Gaussian window of 11, by pytorch-msssim, in float64).
 
-    None where a side of a slice is not more than 160, or the original has one value only.
+    None where a side of a slice is not more than 160, the original has one value only, or values are not
+    finite.
     """
-    if min(original.shape[1:]) < _MS_SSIM_SIDE or peak.value <= 0:
+    if not _has_structure(original, decoded, peak, _MS_SSIM_SIDE):
         return None
     torch = need("torch", extra="msssim", purpose="MS-SSIM")
     ms_ssim = need("pytorch_msssim", extra="msssim", purpose="MS-SSIM").ms_ssim
@@ -173,3 +184,8 @@ def mean_ms_ssim(original: Frames, decoded: Frames, peak: Peak) -> float | None:
         pair = [torch.from_numpy(peak.clip(z) - lowest)[None, None] for z in (x, y)]
         values.append(float(ms_ssim(*pair, data_range=peak.value)))
     return float(np.mean(values))
+
+
+def _has_structure(original: Frames, decoded: Frames, peak: Peak, least_side: int) -> bool:
+    finite = bool(np.isfinite(original).all() and np.isfinite(decoded).all())
+    return finite and min(original.shape[1:]) >= least_side and peak.value > 0

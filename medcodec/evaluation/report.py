@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from medcodec.evaluation.bjontegaard import Method
 from medcodec.evaluation.page import build_page
 from medcodec.evaluation.plots import write_plots
 from medcodec.evaluation.published import anchor_note, beside_ours, published_table
-from medcodec.evaluation.run import load_rows
+from medcodec.evaluation.run import TABLE_CSV, count_failed, load_rows
 from medcodec.evaluation.summary import BdTable, codec_names, compare_all, usable_quality
 from medcodec.evaluation.tables import Table, bd_table, codec_table, item_table, task_table
 
@@ -76,6 +76,9 @@ def write_report(
     names = codec_names(values)
     bd = compare_all(values, anchor or names[0], quality=measure, method=method) if len(names) > 1 else None
     tables = _tables(values, bd, paper, every_item=every_item)
+    if failed := count_failed(folder):
+        told = f"{failed} results failed and are left out; {TABLE_CSV} says why."
+        tables[0] = replace(tables[0], notes=(*tables[0].notes, told))
     notes: list[str] = []
     paths: list[Path] = []
     try:

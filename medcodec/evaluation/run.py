@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from medcodec.container.atomic import write_atomically
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.evaluation.datasets import Dataset
 from medcodec.evaluation.job import Job, Options, Result, Row, run_job
+from medcodec.evaluation.metrics import parse_peak
 from medcodec.evaluation.specs import CodecSpec
 from medcodec.pool import run_all
+from medcodec.volume.guard import guarded
 
 ROWS, PREVIEWS, TABLE_CSV, TABLE_JSON = "rows", "previews", "results.csv", "results.json"
 _LISTS = ("slice_psnr_db", "slice_bits")
@@ -55,13 +59,18 @@ def plan(
     Raises
     ------
     OptionError
-        If a codec has points but no option that they are values of.
+        If a codec has points but no option that they are values of, or does not take its settings; or the
+        peak means nothing.
     """
+    if options.peak:
+        parse_peak(options.peak, np.zeros(1))
     for codec in codecs:
         if not codec.point_option and points[codec.label] != [None]:
             msg = f"codec {codec.label!r} has no quality to choose; give it no points, or name the option: "
             msg += f"{codec.label}:point=OPTION"
             raise OptionError(msg)
+        for point in points[codec.label]:
+            codec.make(point)
     return [
         Job(
             dataset=dataset.name,
@@ -98,11 +107,16 @@ def run(
 
     Raises
     ------
+    MissingDependencyError
+        If this machine is to run them and lacks what the metrics need.
     MedcodecError
         If results cannot be written. A job that fails is told in its row.
     """
-    (out / ROWS).mkdir(parents=True, exist_ok=True)
-    (out / PREVIEWS).mkdir(exist_ok=True)
+    if jobs and scheduler is None:
+        jobs[0].options.require()
+    with guarded(str(out), "make the folder"):
+        (out / ROWS).mkdir(parents=True, exist_ok=True)
+        (out / PREVIEWS).mkdir(exist_ok=True)
     done = {key: row for key, row in _stored(out).items() if not row["error"]}
     # Keys are made here only: on another machine a file may have another time stamp.
     keys = [job.key for job in jobs]
@@ -136,6 +150,11 @@ def load_rows(out: Path) -> dict[str, Row]:
         msg = f"{out}: holds no results; make some with medcodec evaluate --out {out}"
         raise OptionError(msg)
     return dict(sorted(rows.items(), key=lambda pair: _order(pair[1])))
+
+
+def count_failed(out: Path) -> int:
+    """Return how many rows of a folder of results tell of a failure."""
+    return sum(bool(row["error"]) for row in _stored(out).values())
 
 
 def load_previews(out: Path, key: str) -> list[dict[str, Any]]:
@@ -189,6 +208,8 @@ def _stored(out: Path) -> dict[str, Row]:
         for key in ("psnr_db", "psnr_slice_db"):
             if isinstance(row.get(key), str):
                 row[key] = float(row[key])
+        if "slice_psnr_db" in row:
+            row["slice_psnr_db"] = [float(value) for value in row["slice_psnr_db"]]
         rows[path.stem] = row
     return rows
 

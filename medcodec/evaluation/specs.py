@@ -11,7 +11,7 @@ from medcodec.codecs.registry import codecs, make_codec
 from medcodec.errors import OptionError
 
 _QUALITY = "quality"
-_POINT_OPTIONS = ("qp", "crf", "distance", "step", "psnr", "max_error")
+_POINT_OPTIONS = ("qp", "crf", "distance", "step", "psnr", _QUALITY, "max_error")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class CodecSpec:
     settings
         Options of the codec, besides the point.
     point_option
-        The option that points are values of; "quality" for the codec's own scale from 0 to 100; "" for none.
+        The option that points are values of, "quality" for the codec's own scale from 0 to 100; "" for none.
     """
 
     label: str
@@ -41,7 +41,7 @@ class CodecSpec:
         if point is None:
             return make_codec(self.name, **options)
         if self.point_option == _QUALITY:
-            return make_codec(self.name, **options).with_quality(point)
+            return make_codec(self.name, **options).at_percent(point)
         return make_codec(self.name, **{**options, self.point_option: point})
 
 
@@ -49,7 +49,7 @@ def parse_codec(text: str) -> CodecSpec:
     """Return the codec that ``NAME[:OPTION=VALUE...]`` names.
 
     ``point=OPTION`` says which option the points are values of; by default the first that the codec has of
-    qp, crf, distance, step, psnr and max_error. ``point=quality`` takes the codec's own scale from 0 to 100.
+    qp, crf, distance, step, psnr, quality and max_error. A quality is from 0 to 100, on the codec's scale.
 
     Raises
     ------

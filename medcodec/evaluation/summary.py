@@ -151,14 +151,16 @@ def compare_all(rows: list[Row], anchor: str, *, quality: str, method: Method = 
 def _compare(codec: str, item: str, group: str, curves: list[Curve], *, method: Method) -> Comparison:
     values: list[float | None] = []
     notes: list[str] = []
+    refused: dict[str, list[str]] = {}
     # Curves may share much quality and little rate, or the other way round.
     for measure, delta in (("BD-rate", bd_rate), ("BD quality", bd_psnr)):
         try:
             found = delta(*curves, method=method)
         except MedcodecError as error:
             values.append(None)
-            notes.append(f"no {measure}: {error}")
+            refused.setdefault(str(error), []).append(measure)
             continue
         values.append(found.value)
         notes += [f"{measure}: {found.warning}"] if found.warning else []
-    return Comparison(codec, item, group, values[0], values[1], "; ".join(dict.fromkeys(notes)))
+    notes += [f"no {' or '.join(measures)}: {reason}" for reason, measures in refused.items()]
+    return Comparison(codec, item, group, values[0], values[1], "; ".join(notes))

@@ -99,7 +99,8 @@ def task_table(rows: list[Row]) -> Table | None:
 
 def bd_table(bd: BdTable) -> Table:
     """Return one line per codec with its mean BD-rate per group, over all items, and the mean BD-PSNR."""
-    lines, notes = [], []
+    lines: list[list[str]] = []
+    notes: dict[tuple[str, str], list[str]] = {}
     for codec in bd.codecs:
         own = [entry for entry in bd.comparisons if entry.codec == codec]
         gains = [entry.quality_db for entry in own if entry.quality_db is not None]
@@ -107,10 +108,13 @@ def bd_table(bd: BdTable) -> Table:
         good = sum(entry.rate_percent is not None for entry in own)
         cells = [_cell(value, "+.2f") for value in (*means, bd.mean(codec))]
         lines.append([codec, *cells, _cell(fmean(gains) if gains else None, "+.3f"), f"{good} of {len(own)}"])
-        notes += [f"{codec}, {entry.item}: {entry.note}" for entry in own if entry.note]
+        for entry in own:
+            if entry.note:
+                notes.setdefault((codec, entry.note), []).append(entry.item)
+    told = tuple(f"{codec}, {', '.join(items)}: {note}" for (codec, note), items in notes.items())
     groups = [group or "(no group)" for group in bd.groups] if len(bd.groups) > 1 else []
     title = f"BD-rate in percent against {bd.anchor} ({bd.quality}, {bd.method}); negative: fewer bits"
-    return Table(title, ["codec", *groups, "all", "BD quality", "items"], lines, tuple(notes))
+    return Table(title, ["codec", *groups, "all", "BD quality", "items"], lines, told)
 
 
 def _table(

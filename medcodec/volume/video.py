@@ -18,7 +18,7 @@ from medcodec.volume.guard import guarded
 
 Plane = npt.NDArray[Any]
 _CHROMA = {"400": None, "420": (2, 2), "422": (1, 2), "444": (1, 1)}
-_NAMED_SIZE = re.compile(r"_(\d{2,5})x(\d{2,5})(?:[_.]|$)")
+_NAMED_SIZE = re.compile(r"_(\d{1,5})x(\d{1,5})(?:[_.]|$)")
 _NAMED_BITS = re.compile(r"(?:^|[_.])(\d{1,2})[-_]?bit", re.IGNORECASE)
 _NAMED_CHROMA = re.compile(r"(?:^|[_.p])(400|420|422|444)(?:[_.p]|$)")
 _Y4M_MAGIC = b"YUV4MPEG2"
@@ -109,6 +109,21 @@ def format_from_name(name: str) -> VideoFormat | None:
     )
 
 
+def parse_format(text: str) -> VideoFormat:
+    """Return the format that ``WIDTHxHEIGHT[_BITSbit][_CHROMA]`` names, as in ``1920x1080_10bit_422``.
+
+    Raises
+    ------
+    OptionError
+        If it names none.
+    """
+    form = format_from_name(f"_{text}")
+    if form is None:
+        msg = f"video format {text!r} is not known; write 416x240, 1920x1080_10bit or 1920x1080_10bit_422"
+        raise OptionError(msg)
+    return form
+
+
 def read_video(
     path: str | Path, *, frames: int | None = None, raw_format: VideoFormat | None = None
 ) -> Video:
@@ -177,9 +192,8 @@ def _read_y4m(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoF
 def _read_raw(file: BinaryIO, path: Path, frames: int | None, raw_format: VideoFormat | None) -> Video:
     form = raw_format or format_from_name(path.name)
     if form is None:
-        msg = (
-            f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; give width and height"
-        )
+        msg = f"{path}: the name does not tell the frame size as in name_416x240_50.yuv; rename it, or give "
+        msg += "the size (evaluate: --yuv 416x240; a description: yuv; Python: raw_format)"
         raise OptionError(msg)
 
     def payloads() -> Iterator[bytes]:
@@ -215,7 +229,10 @@ def _read_ffmpeg(path: Path, frames: int | None) -> Video:
 
 
 def _ffmpeg_format(context: Any, path: Path) -> tuple[VideoFormat, str]:
-    name = str(context.pix_fmt)
+    name = context.pix_fmt
+    if name is None:
+        msg = f"{path}: does not tell what its frames are; the file may be cut short"
+        raise FormatError(msg)
     found = re.fullmatch(r"yuvj?(420|422|444)p(\d+)?(?:le)?|gray(\d+)?(?:le)?", name)
     if not found:
         msg = f"{path}: frames of {name} are not read as they are; convert the file to .y4m in YUV or grey"

@@ -1,3 +1,4 @@
+import nibabel
 import numpy as np
 import pytest
 
@@ -70,7 +71,23 @@ def test_check_tells_there_missing_and_different(tmp_path, capsys):
     assert "ask" in told.err
     assert main(["datasets", "list"]) == 0
     assert main(["datasets", "show", "acdc"]) == 0
-    assert "creatis" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "creatis" in told
+    assert "the first 30 frames, groups of 30, PSNR's peak 255, mapped to 8 bits" in told
+    assert main(["datasets", "show", "hevc-d"]) == 0
+    assert "500 frames, 74.9 MB" in capsys.readouterr().out
+
+
+def test_a_cine_that_cannot_be_prepared_as_described_differs(tmp_path):
+    place = tmp_path / "testing/patient101/patient101_4d.nii.gz"
+    place.parent.mkdir(parents=True)
+    nibabel.Nifti1Image(np.zeros((8, 8, 9, 30), np.int16), np.eye(4)).to_filename(place)
+    states = [entry.state for entry in check_dataset(load_dataset("acdc"), tmp_path)]
+    assert states == ["there"] * 9 + ["differs"]
+    place.write_bytes(place.read_bytes()[:40])
+    found = check_dataset(load_dataset("acdc"), tmp_path)[0]
+    assert found.state == "differs"
+    assert "cannot read the header" in found.detail
 
 
 def test_checksums_are_compared(tmp_path):

@@ -87,3 +87,17 @@ def test_ms_ssim_is_that_of_the_field_library():
     assert mean_ms_ssim(original, original, parse_peak("255", original)) == pytest.approx(1)
     small = original[:, :100, :100]
     assert mean_ms_ssim(small, small, parse_peak("255", small)) is None
+
+
+def test_values_that_are_not_finite_count_where_they_change():
+    original = np.linspace(0, 9, 4 * 8 * 8, dtype=np.float32).reshape(1, 4, 8, 8)
+    original[0, 1, 2, 3], original[0, 2, 0, 0] = np.nan, np.inf
+    same = measure(original, original.copy(), metrics=frozenset({"ssim"}))
+    assert same.peak == "range=9"
+    assert math.isinf(same.psnr_db)
+    assert same.max_error == 0
+    assert same.ssim is None
+    spoilt = measure(original, np.nan_to_num(original))
+    assert spoilt.max_error == math.inf
+    assert spoilt.psnr_db == -math.inf
+    assert spoilt.slice_psnr_db[0] == PSNR_CEILING_DB

@@ -25,7 +25,7 @@ def test_bits_belong_to_the_slice_that_needs_them(shape, noisy, order):
     voxels = np.zeros(shape, np.int16, order=order)
     voxels[(slice(None), slice(None), *noisy)] = np.random.default_rng(2).integers(0, 4000, shape[:2])
     bits, total = coded(voxels, group_frames=1, axis="k" if len(shape) == 3 else "t")
-    slices = slices_of(from_array(voxels))
+    (slices,) = slices_of(from_array(voxels))
     expected = int(slices.reshape(-1, *slices.shape[2:]).any(axis=(1, 2)).argmax())
     assert len(bits) == np.prod(shape[2:])
     # Groups of this kind may hold several sequences, which then share.

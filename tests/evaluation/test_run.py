@@ -1,10 +1,12 @@
 import csv
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,10 @@ import pytest
 
 from medcodec.cli import main
 from medcodec.errors import OptionError
-from medcodec.evaluation.run import ROWS, load_rows
+from medcodec.evaluation.coding import code
+from medcodec.evaluation.datasets import dataset_of_folder
+from medcodec.evaluation.job import Options, run_job
+from medcodec.evaluation.run import ROWS, load_rows, plan
 from medcodec.evaluation.specs import parse_codec, parse_points
 from medcodec.evaluation.summary import codec_names
 
@@ -136,14 +141,59 @@ def test_a_failure_is_told_and_tried_again(scans, tmp_path, capsys):
     assert "bad.y4m: frame 0" in told.err
     assert "1 of 2 results" in told.out
     assert [row["item"] for row in load_rows(out).values()] == ["good"]
+    assert main(["report", str(out)]) == 0
+    assert "1 results failed and are left out" in (out / "report.html").read_text()
     (folder / "bad.y4m").write_bytes((scans / "clip.y4m").read_bytes())
     assert main(command) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--codecs", "hevc:preset=nonsense"), "known: ultrafast"),
+        (("--codecs", "hevc", "--points", "99"), "0 to 51"),
+        (("--peak", "wide"), "peak 'wide'"),
+        (("--segmenter", "no:such"), "module:function"),
+        (("--out", "/dev/null/out"), "cannot make the folder"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_coded(scans, tmp_path, capsys, more, said):
+    assert evaluate(scans, tmp_path / "out", *more) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_what_metrics_lack_is_told_before_anything_is_coded(scans, tmp_path, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "skimage" else found(name))
+    assert evaluate(scans, tmp_path / "out") == 1
+    assert "install medcodec[eval]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("point", "said"), [(0, "does not give back"), (2, "exceeds its error bound")])
+def test_a_codec_that_breaks_its_promise_is_a_failure(scans, monkeypatch, point, said):
+    def spoilt(*arguments, **options):
+        coded = code(*arguments, **options)
+        volume = coded.decoded["scan"]
+        return replace(coded, decoded={"scan": replace(volume, voxels=volume.voxels + np.int16(5))})
+
+    monkeypatch.setattr("medcodec.evaluation.job.code", spoilt)
+    dataset = dataset_of_folder(scans / "one.npy")
+    spec = parse_codec("adaptive")
+    (job,) = plan(dataset, scans, [spec], {spec.label: [point]}, Options())
+    assert said in run_job(job).row["error"]
 
 
 def test_codecs_and_points_as_users_write_them():
     spec = parse_codec("adaptive:effort=fast:point=max_error")
     assert (spec.name, spec.settings, spec.point_option) == ("adaptive", (("effort", "fast"),), "max_error")
     assert spec.make(2).to_dict()["max_error"] == 2
+    assert parse_codec("wavelet").make(50).to_dict()["quality"] == 10
+    with pytest.raises(OptionError, match="0 to 100"):
+        parse_codec("wavelet").make(101)
+    with pytest.raises(OptionError, match="no quality"):
+        parse_codec("adaptive:point=quality").make(50)
     assert parse_points(["1,2", "b=0.5,7"], ["a", "b"]) == {"a": [1, 2], "b": [0.5, 7]}
     assert parse_points([], ["a"]) == {"a": [None]}
     assert parse_points(["x:y=z=1"], ["x:y=z"]) == {"x:y=z": [1]}

@@ -5,6 +5,8 @@ import pytest
 
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.evaluation.colour import rgb_psnr_db, to_rgb, yuv_psnr_db
+from medcodec.evaluation.content import load_item
+from medcodec.evaluation.datasets import Item
 from medcodec.volume.video import Video, VideoFormat, format_from_name, read_video
 
 RNG = np.random.default_rng(3)
@@ -63,6 +65,10 @@ def test_yuv_takes_its_format_from_the_name_or_the_caller(tmp_path):
     assert np.array_equal(read_video(plain, raw_format=form).planes[2], planes[2])
     with pytest.raises(OptionError, match="does not tell the frame size"):
         read_video(plain)
+    item = Item(name="clip", path="clip.yuv", yuv="16x12_10bit")
+    assert np.array_equal(load_item(item, tmp_path).video.planes[2], planes[2])
+    with pytest.raises(OptionError, match="16 by 12"):
+        load_item(Item(name="clip", path="clip.yuv", yuv="16 by 12"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +78,7 @@ def test_yuv_takes_its_format_from_the_name_or_the_caller(tmp_path):
         ("Beauty_1920x1080_120fps_420_8bit_YUV.yuv", VideoFormat(1920, 1080)),
         ("videoSRC17_1920x1080_24.yuv", VideoFormat(1920, 1080)),
         ("Traffic_2560x1600_30_10bit_422.yuv", VideoFormat(2560, 1600, "422", 10)),
+        ("clip_17x9_25_10bit_422.yuv", VideoFormat(17, 9, "422", 10)),
         ("clip.yuv", None),
     ],
 )
@@ -112,6 +119,14 @@ def test_the_lossless_matroska_file(data_dir):
     pytest.importorskip("av")
     video = read_video(data_dir / "video" / "BasketballPass_416x240_50_100f.mkv", frames=4)
     assert [plane.shape for plane in video.planes] == [(4, 240, 416), (4, 120, 208), (4, 120, 208)]
+
+
+def test_a_cut_matroska_file_is_told(tmp_path, data_dir):
+    pytest.importorskip("av")
+    whole = (data_dir / "video" / "BasketballPass_416x240_50_100f.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[:3000])
+    with pytest.raises(FormatError, match="cut short"):
+        read_video(tmp_path / "cut.mkv")
 
 
 def grey(value, chroma=(128, 128), full=True):

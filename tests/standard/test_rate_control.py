@@ -139,6 +139,47 @@ def test_auto_uses_up_a_size_that_is_asked_for(
         assert alone.reached.trial.psnr_db < done.reached.trial.psnr_db
 
 
+def test_auto_takes_the_smallest_file_where_noise_takes_most_bits(
+    scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable(("hevc", {}))
+    monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
+    alone = {
+        name: compress(scan, tmp_path / f"{name}.medc", psnr=46.0, **options(name))
+        for name in ("hevc", "adaptive")
+    }
+    alone["wavelet"] = compress(scan, tmp_path / "wavelet.medc", psnr=46.0, codec="wavelet")
+    done = compress(scan, tmp_path / "a.medc", psnr=46.0)
+    assert alone["hevc"].bits_per_voxel > 1
+    assert done.file_bytes == min(one.file_bytes for one in alone.values())
+    assert done.reached is not None
+    assert done.reached.trial.codec.name != "hevc"
+
+
+def test_auto_tries_others_where_values_are_divided(
+    scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable(("hevc", {}))
+    monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
+    wide = scan.astype(np.int32) * 60 + np.random.default_rng(1).integers(0, 60, scan.shape, np.int32)
+    done = compress(wide, tmp_path / "a.medc", psnr=34.0)
+    alone = {
+        name: compress(wide, tmp_path / f"{name}.medc", psnr=34.0, codec=name, codec_options=settings)
+        for name, settings in (("hevc", {"preset": "ultrafast"}), ("wavelet", {}))
+    }
+    assert alone["hevc"].bits_per_voxel < 1
+    assert done.file_bytes == min(one.file_bytes for one in alone.values())
+
+
+def test_auto_codes_what_the_first_codec_cannot(scan: np.ndarray, tmp_path: Path) -> None:
+    holes = scan.astype(np.float32)
+    holes[3, 3, 1] = np.nan
+    done = compress(holes, tmp_path / "a.medc", psnr=50.0)
+    assert done.reached is not None
+    assert done.reached.met
+    assert done.reached.trial.codec.name == "adaptive"
+
+
 def test_auto_takes_the_wavelet_codec_where_nothing_is_installed(
     scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,9 +260,11 @@ def test_a_folder_goes_on_where_it_stopped(
     line = ["compress", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--codec", "hevc"]
     assert main([*line, "-O", "preset=veryfast", "--bpv", "0.8"]) == 0
     (tmp_path / "out" / "1.medc").unlink()
-    capsys.readouterr()
+    assert capsys.readouterr().out.count("bits per voxel") == 2
     assert main([*line, "-O", "preset=veryfast", "--bpv", "0.8"]) == 0
     said = capsys.readouterr().out
     assert "kept" in said
     assert "2 of 2 scans" in said
     assert main([*line, "-O", "preset=veryfast", "--psnr", "55"]) != 0
+    assert main([*line, "-O", "preset=veryfast", "--psnr", "90", "--force"]) == 0
+    assert "comes no nearer" in " ".join(capsys.readouterr().out.split())

@@ -13,8 +13,8 @@ from medcodec.codecs.standard.hevc import HevcCodec
 from medcodec.codecs.standard.vvc import VvcCodec
 from medcodec.errors import OptionError
 
-# Above this PSNR (to the range of values) the adaptive codec with an error bound is the smallest.
-ADAPTIVE_PSNR_DB = 64.0
+# Above this PSNR (to the range of values) video codecs, of few bits, are not tried.
+OWN_PSNR_DB = 64.0
 
 _FAST: tuple[StandardCodec, ...] = (Av1Codec(speed=4), HevcCodec(crf=24.0))
 _DEFAULT: tuple[StandardCodec, ...] = (VvcCodec(), Av1Codec(encoder="aom", speed=4))
@@ -39,10 +39,15 @@ def best_lossy(effort: str | None = None) -> Codec:
     OptionError
         If the effort is unknown.
     """
-    if (effort or "default") not in _BY_EFFORT:
-        msg = f"unknown effort {effort!r}; known: {', '.join(_BY_EFFORT)}"
-        raise OptionError(msg)
-    for codec in _BY_EFFORT[effort or "default"]:
+    for codec in candidates(effort):
         if all(need.met() for need in codec.needs):
             return codec
     return make_codec("wavelet", effort={"fastest": "fast"}.get(effort or "default", effort))
+
+
+def candidates(effort: str | None = None) -> tuple[StandardCodec, ...]:
+    """Return the codecs that `best_lossy` looks for, the best one first."""
+    if (effort or "default") not in _BY_EFFORT:
+        msg = f"unknown effort {effort!r}; known: {', '.join(_BY_EFFORT)}"
+        raise OptionError(msg)
+    return _BY_EFFORT[effort or "default"]

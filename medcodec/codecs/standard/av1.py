@@ -15,13 +15,12 @@ from medcodec.codecs.standard.base import between, check_choice, check_range
 from medcodec.codecs.standard.needs import Need, av_need, ffmpeg_need, require
 from medcodec.codecs.standard.payload import parse_varint
 from medcodec.codecs.standard.programs import ffmpeg_command, raw_video, run_encoder
-from medcodec.codecs.standard.video import VideoCodec, encode_with_av
+from medcodec.codecs.standard.video import GREY_FORMATS, VideoCodec, encode_with_av
 from medcodec.errors import FormatError
 
 ENCODERS = ("svt", "aom")
 _TEMPORAL_DELIMITER, _HAS_EXTENSION, _HAS_SIZE = 2, 4, 2
 _AOM = ffmpeg_need("libaom-av1")
-_AOM_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _SVT_FORMATS = {8: "yuv420p", 10: "yuv420p10le"}
 
 
@@ -83,7 +82,7 @@ class Av1Codec(VideoCodec):
         check_choice(self.name, "encoder", self.encoder, ENCODERS)
         check_range(self.name, "speed", self.speed, 0, 13 if self.encoder == "svt" else 8)
         check_choice(self.name, "bits", self.bits, self.depths if self.encoder == "aom" else (8, 10))
-        check_range(self.name, "intra_period", self.intra_period, 0, 1 << 16)
+        self.check_video()
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -109,12 +108,11 @@ class Av1Codec(VideoCodec):
     def _encode_svt(self, video: AnyArray, bits: int) -> bytes:
         # SVT-AV1 tells of itself on standard error, unless its environment says errors only.
         os.environ.setdefault("SVT_LOG", "1")
-        period = self.intra_period or -1
         options = {
             "preset": str(self.speed),
             "crf": str(self.crf),
             # PSNR tuning; one logical processor, so that the same bytes come out everywhere.
-            "svtav1-params": f"tune=1:lp=1:scd=0:keyint={period}",
+            "svtav1-params": f"tune=1:lp=1:scd=0:keyint={self.period}",
         }
         form = _SVT_FORMATS[bits]
         with _scheduling_kept():
@@ -128,7 +126,7 @@ class Av1Codec(VideoCodec):
         period = self.intra_period or len(video) + 1
 
         def command(source: Path, target: Path) -> list[str]:
-            line = ffmpeg_command(program, source, pixel_format=_AOM_FORMATS[bits], size=size)
+            line = ffmpeg_command(program, source, pixel_format=GREY_FORMATS[bits], size=size)
             line += ["-c:v", "libaom-av1", "-cpu-used", str(self.speed), "-crf", str(self.crf), "-b:v", "0"]
             line += ["-g", str(period), "-threads", "1", "-row-mt", "0", "-f", "obu", str(target)]
             return line

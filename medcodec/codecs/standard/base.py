@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import asdict, fields, is_dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from medcodec.codecs.standard.payload import Payload, apply_correction, make_cor
 from medcodec.errors import FormatError, IntegrityError, MedcodecError, OptionError
 
 Shape = tuple[int, int, int, int]
-S = TypeVar("S", bound="StandardCodec")
 
 _BOX_VOXELS = 1 << 24
 _BOX_FRAMES = 64
@@ -84,24 +83,6 @@ class StandardCodec(Codec):
         parts = -(-frames // budget)
         length = -(-frames // parts)
         return max(1, min(sequences, budget // length)), length, height, width
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_dict(cls: type[S], settings: dict[str, Any]) -> S:
-        """Build the codec from `to_dict`'s result; raise `FormatError` if it is malformed."""
-        known: set[str] = {field.name for field in fields(cls)} if is_dataclass(cls) else set()
-        simple = all(isinstance(value, str | int | float | None) for value in settings.values())
-        if set(settings) != known or not simple:
-            msg = f"codec {cls.name!r}: malformed settings {settings!r:.200}"
-            raise FormatError(msg)
-        try:
-            return cls(**settings)
-        except (OptionError, TypeError, ValueError) as error:
-            msg = f"codec {cls.name!r}: {error}"
-            raise FormatError(msg) from error
 
     def encode(self, group: FrameGroup) -> bytes:
         """Return the coded group, decoded and compared where the settings promise something.

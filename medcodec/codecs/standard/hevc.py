@@ -8,7 +8,7 @@ from typing import ClassVar
 from medcodec.codecs.base import AnyArray, Capabilities
 from medcodec.codecs.standard.base import between, check_choice, check_range
 from medcodec.codecs.standard.needs import Need, av_need
-from medcodec.codecs.standard.video import VideoCodec, encode_with_av
+from medcodec.codecs.standard.video import GREY_FORMATS, VideoCodec, encode_with_av
 
 PRESETS = (
     "ultrafast",
@@ -23,7 +23,6 @@ PRESETS = (
     "placebo",
 )
 TUNES = ("psnr", "ssim", "grain", "zerolatency", "none")
-_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class HevcCodec(VideoCodec):
         check_range(self.name, "crf", self.crf, 0, 51)
         check_choice(self.name, "preset", self.preset, PRESETS)
         check_choice(self.name, "tune", self.tune, TUNES)
-        check_choice(self.name, "bits", self.bits, self.depths)
-        check_range(self.name, "intra_period", self.intra_period, 0, 1 << 16)
+        self.check_video()
 
     @property
     def exact(self) -> bool:
@@ -85,13 +83,12 @@ class HevcCodec(VideoCodec):
         options = {"preset": self.preset, "x265-params": self._parameters()}
         if self.tune != "none":
             options["tune"] = self.tune
-        return encode_with_av("libx265", video, pixel_format=_FORMATS[bits], options=options)
+        return encode_with_av("libx265", video, pixel_format=GREY_FORMATS[bits], options=options)
 
     def _parameters(self) -> str:
-        period = self.intra_period or -1
         values = {
-            "keyint": period,
-            "min-keyint": max(1, period),
+            "keyint": self.period,
+            "min-keyint": max(1, self.period),
             "scenecut": 0,
             "open-gop": 0,
             # With 4:0:0 and weighted bi-prediction x265's reconstruction drifts from what decoders see.

@@ -45,7 +45,6 @@ class ReferenceCodec(VideoCodec):
     worst_qp: ClassVar[int]
     config_variable: ClassVar[str]
     configs: ClassVar[dict[str, str]]
-    program: ClassVar[Need]
     extra: ClassVar[tuple[str, ...]] = ()
     depths: ClassVar[tuple[int, ...]] = (8, 10, 12)
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -55,20 +54,14 @@ class ReferenceCodec(VideoCodec):
     def __post_init__(self) -> None:
         check_range(self.name, "qp", self.qp, 0, self.worst_qp)
         check_choice(self.name, "mode", self.mode, MODES)
-        check_choice(self.name, "bits", self.bits, self.depths)
-        check_range(self.name, "intra_period", self.intra_period, 0, 1 << 16)
-
-    @property
-    def needs(self) -> tuple[Need, ...]:
-        """The program, and a decoder."""
-        return (self.program, *self.decoder_needs)
+        self.check_video()
 
     def with_quality(self, quality: float) -> ReferenceCodec:
         """Return the codec at a quality from 0 to 100."""
         return replace(self, qp=round(between(self.worst_qp, 0, quality)))
 
     def _encode_video(self, video: AnyArray, bits: int) -> bytes:
-        program = self.program.path() or ""
+        program = self.encoder_needs[0].path() or ""
         config = self._config(program)
 
         def command(source: Path, target: Path) -> list[str]:
@@ -77,7 +70,7 @@ class ReferenceCodec(VideoCodec):
             line += ["-wdt", str(width), "-hgt", str(height), "-fr", "25", "-f", str(len(video))]
             line += ["-q", str(self.qp), f"--InputBitDepth={bits}", f"--InternalBitDepth={bits}"]
             line += ["--InputChromaFormat=400", "--ConformanceWindowMode=0"]
-            line += [f"--IntraPeriod={self.intra_period or -1}", *self.extra]
+            line += [f"--IntraPeriod={self.period}", *self.extra]
             return line
 
         return run_encoder(self.name, raw_video(video, bits, chroma=False), command, samples=video.size)
@@ -88,7 +81,8 @@ class ReferenceCodec(VideoCodec):
         for folder in folders:
             if (folder / self.configs[self.mode]).is_file():
                 return folder / self.configs[self.mode]
-        msg = f"codec {self.name!r}: {self.configs[self.mode]} is not in {folders[0]}; "
+        where = f"not in {named}" if named else f"in no folder cfg beside or above {program}"
+        msg = f"codec {self.name!r}: {self.configs[self.mode]} is {where}; "
         msg += f"name the encoder's folder of configurations in {self.config_variable}"
         raise MissingDependencyError(msg)
 
@@ -104,11 +98,13 @@ class VtmCodec(ReferenceCodec):
         "random_access": "encoder_randomaccess_vtm.cfg",
         "low_delay_p": "encoder_lowdelay_P_vtm.cfg",
     }
-    program: ClassVar[Need] = Need(
-        "VTM's encoder",
-        "build VTM and name its EncoderApp in MEDCODEC_VTM",
-        variable="MEDCODEC_VTM",
-        programs=("EncoderApp",),
+    encoder_needs: ClassVar[tuple[Need, ...]] = (
+        Need(
+            "VTM's encoder",
+            "build VTM and name its EncoderApp in MEDCODEC_VTM",
+            variable="MEDCODEC_VTM",
+            programs=("EncoderApp",),
+        ),
     )
     decoder_needs: ClassVar[tuple[Need, ...]] = (av_need("vvc:r"),)
     decoder: ClassVar[str] = "vvc"
@@ -127,11 +123,13 @@ class HmCodec(ReferenceCodec):
     }
     # The configurations are those of the Main profile, which has no 4:0:0.
     extra: ClassVar[tuple[str, ...]] = ("--Profile=main-RExt",)
-    program: ClassVar[Need] = Need(
-        "HM's encoder",
-        "build HM and name its TAppEncoder in MEDCODEC_HM",
-        variable="MEDCODEC_HM",
-        programs=("TAppEncoderStatic", "TAppEncoder"),
+    encoder_needs: ClassVar[tuple[Need, ...]] = (
+        Need(
+            "HM's encoder",
+            "build HM and name its TAppEncoder in MEDCODEC_HM",
+            variable="MEDCODEC_HM",
+            programs=("TAppEncoderStatic", "TAppEncoder"),
+        ),
     )
     decoder_needs: ClassVar[tuple[Need, ...]] = (av_need("hevc:r"),)
     decoder: ClassVar[str] = "hevc"

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medcodec.codecs.base import AnyArray
-from medcodec.codecs.standard.base import Shape, StandardCodec, flat
+from medcodec.codecs.standard.base import Shape, StandardCodec, check_choice, check_range, flat
 from medcodec.codecs.standard.needs import load
 from medcodec.errors import FormatError
 
+GREY_FORMATS = {8: "gray", 10: "gray10le", 12: "gray12le"}
 _RATE = 25
 # Encoders refuse pictures of fewer samples than a coding block or two.
 _LEAST_SIDE = 64
@@ -25,6 +26,17 @@ class VideoCodec(StandardCodec):
 
     box_frames: ClassVar[int] = 64
     decoder: ClassVar[str]
+    intra_period: int = 0
+
+    @property
+    def period(self) -> int:
+        """The distance of key frames as encoders take it: -1 for one in all."""
+        return self.intra_period or -1
+
+    def check_video(self) -> None:
+        """Raise `OptionError` unless the settings that video codecs share are in their ranges."""
+        check_range(self.name, "intra_period", self.intra_period, 0, 1 << 16)
+        check_choice(self.name, "bits", getattr(self, "bits", self.depths[0]), self.depths)
 
     def _encode_samples(self, samples: AnyArray, bits: int) -> list[bytes]:
         return [self._encode_video(pad(flat(samples)), bits)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -121,22 +121,6 @@ class WaveletCodec(Codec):
         budget = max(1, min(_BOX_FRAMES, _BOX_VOXELS // (height * width)))
         length = -(-frames // -(-frames // budget))
         return max(1, min(sequences, budget // length)), length, height, width
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, settings: dict[str, Any]) -> WaveletCodec:
-        """Build the codec from `to_dict`'s result; raise `FormatError` if it is malformed."""
-        if set(settings) != {field.name for field in fields(cls)}:
-            msg = f"codec 'wavelet': malformed settings {settings!r:.200}"
-            raise FormatError(msg)
-        try:
-            return cls(**settings)
-        except (OptionError, TypeError, ValueError) as error:
-            msg = f"codec 'wavelet': {error}"
-            raise FormatError(msg) from error
 
     def encode(self, group: FrameGroup) -> bytes:
         """Return the coded group: where key frames lie is chosen by rate and distortion.
