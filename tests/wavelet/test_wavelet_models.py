@@ -12,7 +12,7 @@ from wavelet_cases import phantom
 import medcodec
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.model import MODELS_VARIABLE, NETWORK_SHAPES, WaveletModel, model_of
-from medcodec.errors import ModelMissingError
+from medcodec.errors import ModelMissingError, OptionError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_networks_of_ones_own(own_models, tmp_path, monkeypatch):
     monkeypatch.setenv(MODELS_VARIABLE, os.pathsep.join([str(tmp_path), str(folder)]))
     with medcodec.open(path) as file:
         assert np.array_equal(np.asarray(file), wanted)
-    with pytest.raises(ModelMissingError, match=r"'other'.*none, ours, small.*MEDCODEC_MODELS"):
+    with pytest.raises(OptionError, match=r"'other'.*none, ours, small.*MEDCODEC_MODELS"):
         WaveletCodec(size="other")
     monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(ModelMissingError, match=r"gone.*no such folder"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medcodec import _native
 from medcodec.entropy.network import IntegerNetwork
-from medcodec.errors import FormatError, ModelMissingError
+from medcodec.errors import FormatError, ModelMissingError, OptionError
 
 STEPS = 4
 # Subbands that are high across columns and, transposed, high across rows share networks.
@@ -143,7 +143,7 @@ def current_model(size: str) -> str:
 
     Raises
     ------
-    ModelMissingError
+    OptionError
         If there is none.
     """
     files = [file for file in _known() if file.size == size]
@@ -151,7 +151,7 @@ def current_model(size: str) -> str:
         sizes = ", ".join(sorted({file.size for file in _known()} | {NO_MODEL}))
         msg = f"codec 'wavelet': there are no networks of size {size!r} but of {sizes}; "
         msg += f"folders with networks of your own are named in {MODELS_VARIABLE}"
-        raise ModelMissingError(msg)
+        raise OptionError(msg)
     return max(files, key=lambda file: file.number).sha256
 
 
