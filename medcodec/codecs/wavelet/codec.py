@@ -11,7 +11,7 @@ import numpy as np
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
 from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
-from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
+from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder, squared_error
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
@@ -225,6 +225,5 @@ def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> flo
     bits = 8.0 * len(coded.data)
     if quality is None:
         return bits
-    difference = (coded.pictures - frames).astype(np.float64)
     weight = quality.rate_weight / SCALED**2 * (quality.steps[0] / STEP_UNIT) ** 2
-    return float(np.vdot(difference, difference)) + weight * bits
+    return squared_error(coded.pictures, frames) + weight * bits

@@ -112,7 +112,7 @@ class GroupEncoder:
         if self._model is None or self._header.reversible:
             return choices
         enhanced = synthesis.enhance(step, picture, prediction)
-        if _error(enhanced, target) >= _error(picture, target):
+        if squared_error(enhanced, target) >= squared_error(picture, target):
             return choices
         synthesis.pictures[step.frame] = enhanced
         return replace(choices, enhanced=True)
@@ -151,7 +151,7 @@ class GroupEncoder:
         known = synthesis.pictures
         previous = None if step.previous is None else known[step.previous]
         following = None if step.following is None else known[step.following]
-        still = _error(target, blend(previous, following)) / target.size
+        still = squared_error(target, blend(previous, following)) / target.size
         penalty = max(_MOTION_PENALTY * still, LAMBDA * (self._header.steps[step.layer] / STEP_UNIT) ** 2)
         return estimate(
             target,
@@ -168,6 +168,8 @@ def _likely(candidate: BlockChoice) -> int:
     return candidate.likely_bits
 
 
-def _error(a: Plane, b: Plane) -> float:
-    difference = (a - b).astype(np.float64)
-    return float(np.vdot(difference, difference))
+def squared_error(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> float:
+    """Return the sum of squared differences."""
+    # Not by BLAS, whose threads wait for one another on a busy machine.
+    difference = (a - b).astype(np.float64).ravel()
+    return float(np.einsum("i,i", difference, difference))
