@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from medcodec.errors import UnsupportedDataError
@@ -20,10 +21,10 @@ def rising(points: Iterable[Point]) -> list[Point]:
     return kept
 
 
-def delta(anchor: list[Point], test: list[Point]) -> Delta | None:
-    """Return the BD-rate, or None where the curves have too little in common."""
+def delta(anchor: list[Point], test: list[Point], *, least_db: float = -math.inf) -> Delta | None:
+    """Return the BD-rate from ``least_db`` on, or None where the curves have too little in common."""
     try:
-        return bd_rate(anchor, test)
+        return bd_rate(anchor, test, least_db=least_db)
     except UnsupportedDataError:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -12,6 +13,8 @@ from benchmarks.lossy_frames import PROTOCOLS
 from benchmarks.markdown import markdown_table
 from benchmarks.rows import LossyRow
 from medcodec.evaluation.bjontegaard import Delta
+
+_OURS, _RIVALS, _HIGH_DB = "wavelet", ("x265-veryslow", "vvenc-medium", "sperr"), 45.0
 
 Value = Callable[[LossyRow], float | None]
 
@@ -36,7 +39,7 @@ def lossy_report(rows: Sequence[LossyRow]) -> str:
     for protocol in PROTOCOLS:
         own = [row for row in sized if row.protocol == protocol]
         if own:
-            sections += [_per_kind(own, protocol), _per_file(own, protocol, _CODED, "")]
+            sections += [_per_kind(own, protocol), _per_file(own, protocol, _CODED, ""), _ours(own, protocol)]
     videos = [row for row in sized if row.rgb_psnr_db is not None]
     if videos:
         sections.append(_per_file(videos, "8-bit", _RGB, ", PSNR in RGB"))
@@ -87,6 +90,24 @@ def _per_file(rows: Sequence[LossyRow], protocol: str, measure: _Measure, what: 
     heads = ["file", "kind", "coded", f"{ANCHOR} (bpv @ dB)", *codecs]
     text = f"## {protocol}: BD-rate in percent against {ANCHOR}{what}\n\n{markdown_table(heads, lines)}"
     return f"{text}\n\n{OVERLAP_NOTE}"
+
+
+def _ours(rows: Sequence[LossyRow], protocol: str) -> str:
+    """Return the BD-rates of the wavelet codec against each rival, over all PSNRs and over high ones."""
+    files = {row.file: row.kind for row in rows if row.codec == _OURS}
+    lines = []
+    for file, kind in files.items():
+        ours = _curve(rows, file, _OURS, _CODED)
+        cells = [
+            delta_text(delta(_curve(rows, file, rival, _CODED), ours, least_db=least_db))
+            for rival in _RIVALS
+            for least_db in (-math.inf, _HIGH_DB)
+        ]
+        lines.append([file, kind, *cells])
+    heads = [f"{rival}{where}" for rival in _RIVALS for where in ("", f", {_HIGH_DB:g} dB on")]
+    table = markdown_table(["file", "kind", *heads], lines)
+    title = f"## {protocol}: BD-rate in percent of the {_OURS} codec against others"
+    return f"{title}\n\n{table}\n\n{OVERLAP_NOTE}" if lines else ""
 
 
 def _codecs(rows: Sequence[LossyRow]) -> list[str]:

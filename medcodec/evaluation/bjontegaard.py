@@ -46,7 +46,7 @@ class Delta:
     warning: str
 
 
-def bd_rate(anchor: Points, test: Points, *, method: Method = "pchip") -> Delta:
+def bd_rate(anchor: Points, test: Points, *, method: Method = "pchip", least_db: float = -math.inf) -> Delta:
     """Return how much more rate the tested codec needs at equal quality, in percent.
 
     Parameters
@@ -56,6 +56,8 @@ def bd_rate(anchor: Points, test: Points, *, method: Method = "pchip") -> Delta:
     method
         "pchip" (piecewise cubic, as in the common test conditions) or "cubic" (one polynomial per curve, as
         in VCEG-M33).
+    least_db
+        Only qualities from this one on count.
 
     Raises
     ------
@@ -63,7 +65,9 @@ def bd_rate(anchor: Points, test: Points, *, method: Method = "pchip") -> Delta:
         If a curve has too few points or does not rise, or the curves share less than a tenth.
     """
     (rate_a, quality_a), (rate_b, quality_b) = _curve(anchor, "anchor", method), _curve(test, "test", method)
-    difference, overlap, low, high = _mean_difference((quality_a, rate_a), (quality_b, rate_b), method)
+    difference, overlap, low, high = _mean_difference(
+        (quality_a, rate_a), (quality_b, rate_b), method, least=least_db
+    )
     return Delta(100 * (10**difference - 1), overlap, low, high, _warning(overlap))
 
 
@@ -96,11 +100,11 @@ def _curve(points: Points, role: str, method: Method) -> tuple[Values, Values]:
 
 
 def _mean_difference(
-    anchor: tuple[Values, Values], test: tuple[Values, Values], method: Method
+    anchor: tuple[Values, Values], test: tuple[Values, Values], method: Method, *, least: float = -math.inf
 ) -> tuple[float, float, float, float]:
-    low, high = max(anchor[0][0], test[0][0]), min(anchor[0][-1], test[0][-1])
-    both = max(anchor[0][-1], test[0][-1]) - min(anchor[0][0], test[0][0])
-    overlap = max(0.0, float(high - low)) / float(both)
+    starts, ends = (max(least, float(x[0])) for x, _ in (anchor, test)), (x[-1] for x, _ in (anchor, test))
+    (first, low), (high, last) = sorted(starts), sorted(ends)
+    overlap = max(0.0, float(high - low)) / max(float(last - first), 1e-9)
     if overlap < REFUSED_OVERLAP:
         msg = f"the curves share {overlap:.0%} of what they cover, which gives no meaningful mean; "
         msg += "code both at points of similar quality"

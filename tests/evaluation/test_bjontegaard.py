@@ -83,3 +83,14 @@ def test_curves_that_give_no_answer_are_refused():
         bd_rate(anchor, [*test, (20000.0, 39.0)])
     with pytest.raises(OptionError, match="pchip or cubic"):
         bd_rate(anchor, test, method="akima")
+
+
+def test_high_qualities_alone():
+    anchor = [(1.0, 30.0), (2.0, 40.0), (4.0, 50.0)]
+    # As good up to 40 dB, and then at 80 % of the rate.
+    test = [(1.0, 30.0), (2.0, 40.0), (2.3, 45.0), (3.2, 50.0)]
+    high = bd_rate(anchor, test, least_db=45)
+    assert (high.low, high.high, high.overlap) == (45, 50, 1)
+    assert high.value < bd_rate(anchor, test).value < 0
+    with pytest.raises(UnsupportedDataError, match="share 0%"):
+        bd_rate(anchor, test, least_db=60)
