@@ -33,11 +33,11 @@ blocks::Shape shape_of(const Array& a) {
 }
 
 template <class Value>
-nb::bytes encode(const Voxels<Value>& voxels, const std::string& path) {
+nb::bytes encode(const Voxels<Value>& voxels, const std::string& path, bool by_rows) {
     std::vector<std::uint8_t> data;
     {
         nb::gil_scoped_release unlocked;
-        data = blocks::encode(voxels.data(), shape_of(voxels), path_of(path));
+        data = blocks::encode(voxels.data(), shape_of(voxels), path_of(path), by_rows);
     }
     return nb::bytes(data.data(), data.size());
 }
@@ -53,7 +53,7 @@ void decode(const nb::bytes& data, const Output<Value>& out, const std::string& 
 template <class Value>
 void bind_value(nb::module_& m) {
     m.def("blocks_encode", &encode<Value>, nb::arg("voxels").noconvert(), nb::kw_only(), nb::arg("path") = "auto",
-          "Encode voxels of shape (sequences, frames, height, width) without loss.");
+          nb::arg("by_rows") = false, "Encode voxels of shape (sequences, frames, height, width) without loss.");
     m.def("blocks_decode", &decode<Value>, nb::arg("data"), nb::arg("out").noconvert(), nb::kw_only(),
           nb::arg("path") = "auto",
           "Decode into `out`, an array of the encoded shape; RuntimeError if the stream is damaged.");
