@@ -42,29 +42,32 @@ struct Frame {
     Row row[kSide];
 };
 
-// For every set of lanes that need a word, the order in which eight successive words go to the lanes.
-struct Order {
-    std::uint64_t of[256];
+// For every set of lanes that need a word, where each finds its bytes among eight words, all others being 0.
+struct alignas(32) Order {
+    std::uint8_t of[256][32];
 };
 
 constexpr Order make_order() {
     Order order{};
     for (int mask = 0; mask < 256; ++mask) {
-        std::uint64_t next = 0;
+        int next = 0;
         for (int lane = 0; lane < 8; ++lane)
-            if (mask >> lane & 1) order.of[mask] |= next++ << (8 * lane);
+            for (int byte = 0; byte < 4; ++byte)
+                order.of[mask][4 * lane + byte] =
+                    byte < 2 && mask >> lane & 1 ? static_cast<std::uint8_t>(next++) : std::uint8_t{0x80};
     }
     return order;
 }
 
 constexpr Order kOrder = make_order();
 
-// Entries: token | frequency << 8 | place in the token's range << 19.
+// Entries: token | place in the token's range << 8 | frequency << 21.
 void fill_table(const std::uint16_t* frequencies, int highest, std::uint32_t* entries) {
-    const Reg steps = _mm256_slli_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), 19), eight = _mm256_set1_epi32(8 << 19);
+    const Reg steps = _mm256_slli_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), 8);
+    const Reg eight = _mm256_set1_epi32(8 << 8);
     for (int t = 0; t <= highest; ++t) {
         const int frequency = frequencies[t];
-        Reg entry = _mm256_add_epi32(_mm256_set1_epi32(t | frequency << 8), steps);
+        Reg entry = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(static_cast<unsigned>(t) | static_cast<unsigned>(frequency) << 21)), steps);
         // Whole vectors: what is too much is overwritten by the next token.
         for (int i = 0; i < frequency; i += 8, entry = _mm256_add_epi32(entry, eight))
             _mm256_storeu_si256(reinterpret_cast<Reg*>(entries + i), entry);
@@ -116,14 +119,28 @@ struct RawLanes {
     Reg shuffle, lift;
 };
 
+// Where the decoder is in the tokens.
+struct Cursor {
+    Reg state[4];
+    const std::uint8_t *words, *end;
+};
+
+// A row with its tokens known, and the rows around it; the last three in the reference.
+struct Rebuilding {
+    Row* row;
+    const Row *north, *north2, *here, *above, *below;
+    const Reg (*weights)[kTaps];
+    Reg even, odd;  // residuals
+    std::uint8_t* out;
+};
+
 class Decoder {
   public:
     explicit Decoder(const Task& task)
         : task_(task),
-          words_(task.words),
-          words_end_(task.words_end),
           escapes_(task.escapes),
           raw_lanes_(task.settings->raw_bits),
+          even_bytes_(static_cast<std::size_t>(((task.size.width + 1) / 2 * task.settings->raw_bits + 7) / 8)),
           activity_shift_(_mm_cvtsi32_si128(task.settings->activity_shift)),
           activity_mask_(_mm256_set1_epi8(static_cast<char>(0xff >> task.settings->activity_shift))),
           raw_shift_(_mm_cvtsi32_si128(task.settings->raw_bits)) {
@@ -148,30 +165,53 @@ class Decoder {
 
     template <bool kAll>
     bool decode() {
+        Cursor at{{state_[0], state_[1], state_[2], state_[3]}, task_.words, task_.words_end};
         const auto& size = task_.size;
         const std::size_t raw_bytes = medcodec::blocks::rows::raw_row_bytes(size.width, raw_lanes_.bits);
         const std::uint8_t* raw = task_.raw;
         std::uint8_t* out = static_cast<std::uint8_t*>(task_.out);
+        // The tokens of a row are decoded while the voxels of the one before are rebuilt: two long chains of
+        // operations that do not wait for each other.
+        Rebuilding last{};
+        bool first = true;
         for (int s = 0; s < size.sequences; ++s)
             for (int f = 0; f < size.frames; ++f) {
                 Frame& frame = frames_[f ? 2 + f % 2 : s % 2];
-                const Frame* reference = f == 1 ? &frames_[s % 2] : f ? &frames_[2 + (f - 1) % 2] : s ? &frames_[(s - 1) % 2] : nullptr;
-                const Reg(*weights)[kTaps] = weights_[reference != nullptr];
+                const Frame* reference = reference_of(s, f);
                 for (int y = 0; y < size.height; ++y, raw += raw_bytes, out += kSide * task_.out_bytes) {
-                    const Row* here = reference ? &reference->row[y] : &none_;
-                    const Row* above = reference ? &reference->row[y ? y - 1 : 0] : &none_;
-                    const Row* below = reference ? &reference->row[y + 1 < size.height ? y + 1 : y] : &none_;
-                    const Row* outside = reference ? &reference->row[0] : &none_;
-                    const Row* north = y ? &frame.row[y - 1] : outside;
-                    const Row* north2 = y > 1 ? &frame.row[y - 2] : north;
-                    if (!decode_row<kAll>(frame.row[y], *north, *north2, *here, *above, *below, weights, raw, out))
-                        return false;
+                    Rebuilding here = around(frame, reference, y);
+                    here.out = out;
+                    if (!make_room(at)) return false;
+                    const Eights entries = look_up(contexts(here), at);
+                    if (!first) rebuild(last);
+                    if (!finish_row<kAll>(entries, raw, here, at)) return false;
+                    last = here;
+                    first = false;
                 }
             }
-        return words_ == words_end_ && escapes_ == task_.escapes + 2 * task_.escape_count && states_are_low();
+        rebuild(last);
+        return at.words == at.end && escapes_ == task_.escapes + 2 * task_.escape_count && are_low(at.state);
     }
 
   private:
+    const Frame* reference_of(int s, int f) const {
+        if (f) return &frames_[f > 1 ? 2 + (f - 1) % 2 : s % 2];
+        return s ? &frames_[(s - 1) % 2] : nullptr;
+    }
+
+    Rebuilding around(Frame& frame, const Frame* reference, int y) const {
+        Rebuilding r{};
+        r.row = &frame.row[y];
+        r.here = reference ? &reference->row[y] : &none_;
+        r.above = reference ? &reference->row[y ? y - 1 : 0] : &none_;
+        r.below = reference ? &reference->row[y + 1 < task_.size.height ? y + 1 : y] : &none_;
+        const Row* outside = reference ? &reference->row[0] : &none_;
+        r.north = y ? &frame.row[y - 1] : outside;
+        r.north2 = y > 1 ? &frame.row[y - 2] : r.north;
+        r.weights = weights_[reference != nullptr];
+        return r;
+    }
+
     void set_states() {
         alignas(32) std::uint32_t states[kSide], active[kSide];
         for (int x = 0; x < kSide; ++x) {
@@ -186,63 +226,83 @@ class Decoder {
         }
     }
 
-    bool states_are_low() const {
+    static bool are_low(const Reg* states) {
         Reg different = _mm256_setzero_si256();
-        for (const Reg& state : state_)
-            different = _mm256_or_si256(different, _mm256_xor_si256(state, _mm256_set1_epi32(kStateLow)));
+        for (int v = 0; v < 4; ++v)
+            different = _mm256_or_si256(different, _mm256_xor_si256(states[v], _mm256_set1_epi32(kStateLow)));
         return _mm256_testz_si256(different, different) != 0;
     }
 
     // A row reads words ahead of what it uses: near the end they are moved to where that may be done.
-    bool make_room() {
-        if (words_end_ - words_ >= kAhead) return true;
-        if (words_ > words_end_) return false;
+    bool make_room(Cursor& at) {
+        if (at.end - at.words >= kAhead) return true;
+        if (at.words > at.end) return false;
         if (!in_front_) return true;
-        const std::size_t left = static_cast<std::size_t>(words_end_ - words_);
+        const std::size_t left = static_cast<std::size_t>(at.end - at.words);
         std::memset(tail_, 0, sizeof tail_);
-        std::memcpy(tail_, words_, left);
-        words_ = tail_;
-        words_end_ = tail_ + left;
+        std::memcpy(tail_, at.words, left);
+        at.words = tail_;
+        at.end = tail_ + left;
         in_front_ = false;
         return true;
     }
 
-    template <int kVector, bool kAll>
-    Reg decode_eight(Reg contexts) {
-        const Reg bytes = _mm256_set1_epi32(255);
-        Reg context = kVector ? _mm256_srli_epi32(contexts, 8 * kVector) : contexts;
-        if (kVector < 3) context = _mm256_and_si256(context, bytes);
-        const Reg state = state_[kVector];
+    // One entry for each column: every fourth of them in each register.
+    struct Eights {
+        Reg of[4];
+    };
+
+    template <int kVector>
+    Reg gather(Reg contexts, Reg state) const {
+        constexpr int kLow = kPick + kVector * 256;
+        const Reg spread = _mm256_set_epi32(kLow + 0xc00, kLow + 0x800, kLow + 0x400, kLow, kLow + 0xc00, kLow + 0x800,
+                                            kLow + 0x400, kLow);
         const Reg slot = _mm256_and_si256(state, _mm256_set1_epi32(kTableSize - 1));
-        const Reg entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries_),
-                                                 _mm256_or_si256(_mm256_slli_epi32(context, kTableBits), slot), 4);
-        const Reg frequency = _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(2047));
-        Reg next = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(state, kTableBits)),
-                                    _mm256_srli_epi32(entry, 19));
-        if (!kAll) next = _mm256_blendv_epi8(state, next, active_[kVector]);
-        const Reg needs = _mm256_cmpgt_epi32(_mm256_set1_epi32(kStateLow), next);
-        const unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(needs)));
-        const Reg order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kOrder.of + mask)));
-        const Reg words = _mm256_permutevar8x32_epi32(
-            _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words_))), order);
-        words_ += 2 * _mm_popcnt_u32(mask);
-        state_[kVector] = _mm256_or_si256(_mm256_sllv_epi32(next, _mm256_and_si256(needs, _mm256_set1_epi32(16))),
-                                          _mm256_and_si256(words, needs));
-        const Reg token = _mm256_and_si256(entry, bytes);
-        return kAll ? token : _mm256_and_si256(token, active_[kVector]);
+        return _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries_),
+                                      _mm256_or_si256(_mm256_shuffle_epi8(contexts, spread), slot), 4);
     }
 
-    template <bool kAll>
-    Reg decode_tokens(Reg activity) {
+    Eights look_up(Reg contexts, const Cursor& at) const {
+        return {{gather<0>(contexts, at.state[0]), gather<1>(contexts, at.state[1]), gather<2>(contexts, at.state[2]),
+                 gather<3>(contexts, at.state[3])}};
+    }
+
+    // Contexts of a row, one in each byte, multiplied by 4.
+    Reg contexts(const Rebuilding& r) const {
+        const Reg activity = sum8(sum8(r.here->around, sum8(r.above->activity, r.below->activity)), r.north->around);
         Reg contexts = _mm256_set1_epi16(kLevels << 8);
         for (const Reg& threshold : thresholds_)
             contexts = _mm256_sub_epi8(contexts, _mm256_cmpeq_epi8(_mm256_max_epu8(activity, threshold), activity));
-        const Reg a = decode_eight<0, kAll>(contexts);
-        const Reg b = decode_eight<1, kAll>(contexts);
-        const Reg c = decode_eight<2, kAll>(contexts);
-        const Reg d = decode_eight<3, kAll>(contexts);
-        return _mm256_or_si256(_mm256_or_si256(a, _mm256_slli_epi32(b, 8)),
-                               _mm256_or_si256(_mm256_slli_epi32(c, 16), _mm256_slli_epi32(d, 24)));
+        return _mm256_slli_epi16(contexts, kTableBits - 8);
+    }
+
+    template <int kVector, bool kAll>
+    Reg step(Reg entry, Cursor& at) const {
+        const Reg state = at.state[kVector];
+        const Reg place = _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(kTableSize - 1));
+        Reg next = _mm256_add_epi32(
+            _mm256_mullo_epi32(_mm256_srli_epi32(entry, 21), _mm256_srli_epi32(state, kTableBits)), place);
+        if (!kAll) next = _mm256_blendv_epi8(state, next, active_[kVector]);
+        const Reg needs = _mm256_cmpgt_epi32(low_, next);
+        const unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(needs)));
+        const Reg words = _mm256_shuffle_epi8(
+            _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at.words))),
+            load(kOrder.of[mask]));
+        at.words += 2 * _mm_popcnt_u32(mask);
+        at.state[kVector] =
+            _mm256_or_si256(_mm256_sllv_epi32(next, _mm256_and_si256(needs, _mm256_set1_epi32(16))), words);
+        return kAll ? entry : _mm256_and_si256(entry, active_[kVector]);
+    }
+
+    // The tokens of a row, by columns.
+    template <bool kAll>
+    Reg tokens_of(const Eights& entries, Cursor& at) const {
+        const Reg a = step<0, kAll>(entries.of[0], at), b = step<1, kAll>(entries.of[1], at);
+        const Reg c = step<2, kAll>(entries.of[2], at), d = step<3, kAll>(entries.of[3], at);
+        const Reg byte = _mm256_set1_epi32(255);
+        const Reg low = _mm256_or_si256(_mm256_and_si256(a, byte), _mm256_slli_epi32(b, 8));
+        const Reg high = _mm256_or_si256(_mm256_and_si256(c, byte), _mm256_slli_epi32(d, 8));
+        return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa);
     }
 
     bool put_escapes(std::uint32_t mask, Reg& even, Reg& odd) {
@@ -279,18 +339,15 @@ class Decoder {
     static Reg sum(Reg a, Reg b) { return _mm256_add_epi16(a, b); }
 
     template <bool kAll>
-    bool decode_row(Row& row, const Row& north, const Row& north2, const Row& here, const Row& above, const Row& below,
-                    const Reg (*weights)[kTaps], const std::uint8_t* raw, std::uint8_t* out) {
-        if (!make_room()) return false;
-        const Reg activity = sum8(sum8(here.around, sum8(above.activity, below.activity)), north.around);
-        const Reg tokens = decode_tokens<kAll>(activity);
-        row.activity = _mm256_min_epu8(_mm256_and_si256(_mm256_srl_epi16(tokens, activity_shift_), activity_mask_),
-                                       _mm256_set1_epi8(medcodec::blocks::rows::kMaxActivity));
-        row.around = sum8(sum8(row.activity, row.activity), sum8(before8(row.activity), after8(row.activity)));
+    bool finish_row(const Eights& entries, const std::uint8_t* raw, Rebuilding& r, Cursor& at) {
+        const Reg tokens = tokens_of<kAll>(entries, at);
+        const Reg activity = _mm256_min_epu8(_mm256_and_si256(_mm256_srl_epi16(tokens, activity_shift_), activity_mask_),
+                                             _mm256_set1_epi8(medcodec::blocks::rows::kMaxActivity));
+        r.row->activity = activity;
+        r.row->around = sum8(sum8(activity, activity), sum8(before8(activity), after8(activity)));
         Reg even = _mm256_and_si256(tokens, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(tokens, 8);
         if (raw_lanes_.bits) {
-            const std::size_t even_bytes = static_cast<std::size_t>(((task_.size.width + 1) / 2 * raw_lanes_.bits + 7) / 8);
-            Reg raw_even = raw_lanes_.get(raw), raw_odd = raw_lanes_.get(raw + even_bytes);
+            Reg raw_even = raw_lanes_.get(raw), raw_odd = raw_lanes_.get(raw + even_bytes_);
             if (!kAll) {
                 raw_even = _mm256_and_si256(raw_even, half_active(0));
                 raw_odd = _mm256_and_si256(raw_odd, half_active(1));
@@ -301,7 +358,8 @@ class Decoder {
         const std::uint32_t escaped = static_cast<std::uint32_t>(
             _mm256_movemask_epi8(_mm256_cmpeq_epi8(tokens, _mm256_set1_epi8(-1))));
         if (escaped && !put_escapes(escaped, even, odd)) return false;
-        rebuild(row, north, north2, here, above, below, weights, residuals(even), residuals(odd), out);
+        r.even = residuals(even);
+        r.odd = residuals(odd);
         return true;
     }
 
@@ -313,27 +371,28 @@ class Decoder {
         return _mm256_cmpgt_epi16(_mm256_set1_epi16(static_cast<short>((task_.size.width + 1 - parity) / 2)), number);
     }
 
-    void rebuild(Row& row, const Row& n, const Row& n2, const Row& p, const Row& u, const Row& d,
-                 const Reg (*weights)[kTaps], Reg even_residual, Reg odd_residual, std::uint8_t* out) const {
-        const Reg* w = weights[0];
+    void rebuild(const Rebuilding& r) const {
+        Row& row = *r.row;
+        const Row &n = *r.north, &n2 = *r.north2, &p = *r.here, &u = *r.above, &d = *r.below;
+        const Reg* w = r.weights[0];
         Reg far = sum(sum(sum(part(p.even, w[0]), part(p.odd, w[1])), sum(part(p.odd_before, w[2]), part(u.even, w[3]))),
                       sum(sum(part(d.even, w[4]), part(u.odd, w[5])), sum(part(u.odd_before, w[6]), part(d.odd, w[7]))));
         far = sum(far, sum(part(d.odd_before, w[8]), part(n2.even, w[14])));
         const Reg near = sum(sum(part(n.even, w[9]), part(n.odd, w[11])),
                              sum(part(n.odd_before, w[10]), sum(part(n.even_before, w[12]), part(n.even_after, w[13]))));
-        const Reg even = value(sum(far, near), even_residual);
+        const Reg even = value(sum(far, near), r.even);
         row.even = up(even);
         row.even_before = before16(row.even);
         row.even_after = after16(row.even);
-        w = weights[1];
+        w = r.weights[1];
         far = sum(sum(sum(part(p.odd, w[0]), part(p.even_after, w[1])), sum(part(p.even, w[2]), part(u.odd, w[3]))),
                   sum(sum(part(d.odd, w[4]), part(u.even_after, w[5])), sum(part(u.even, w[6]), part(d.even_after, w[7]))));
         far = sum(sum(far, sum(part(d.even, w[8]), part(n2.odd, w[14]))),
                   sum(part(n.odd, w[11]), sum(part(n.even, w[12]), part(n.even_after, w[13]))));
-        const Reg odd = value(sum(far, sum(part(row.even, w[9]), part(row.even_after, w[10]))), odd_residual);
+        const Reg odd = value(sum(far, sum(part(row.even, w[9]), part(row.even_after, w[10]))), r.odd);
         row.odd = up(odd);
         row.odd_before = before16(row.odd);
-        put(even, odd, out);
+        put(even, odd, r.out);
     }
 
     void put(Reg even, Reg odd, std::uint8_t* out) const {
@@ -351,15 +410,18 @@ class Decoder {
         _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
     }
 
+    // Bytes for a shuffle: the second one is picked, the others are 0.
+    static constexpr int kPick = static_cast<int>(0x80800080u);
     static constexpr std::ptrdiff_t kAhead = 2 * kSide + 16;  // bytes that a row may read
 
     const Task& task_;
-    const std::uint8_t *words_, *words_end_, *escapes_;
+    const std::uint8_t* escapes_;
     RawLanes raw_lanes_;
+    std::size_t even_bytes_;  // of the raw bits of even columns of a row
     __m128i activity_shift_;
     Reg activity_mask_;
     __m128i raw_shift_, up_, down_;
-    Reg round_, middle_, span_;
+    Reg round_, middle_, span_, low_ = _mm256_set1_epi32(kStateLow);
     Reg state_[4], active_[4], thresholds_[kLevels - 1];
     Reg weights_[2][2][kTaps];
     bool in_front_ = true;  // words are read where the stream has them

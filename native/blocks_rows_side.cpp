@@ -51,9 +51,7 @@ void read_frequencies(BitReader& in, std::uint16_t* frequencies, int& highest) {
     int before = 0, last = 0, left = kTableSize;
     for (int t = 0; t <= highest; ++t) {
         if (t == mode) continue;
-        int zeros = 0;
-        while (!in.get(1))
-            if (++zeros > 2 * kSteps) throw Error("block stream has a wrong frequency");
+        const int zeros = in.zeros(2 * kSteps);
         const int step = before + (zeros & 1 ? -(zeros + 1) / 2 : zeros / 2);
         if (step < 0 || step >= kSteps) throw Error("block stream has a wrong frequency");
         frequencies[t] = kStep[step];
