@@ -17,7 +17,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 _NATIVE_DTYPES = frozenset(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
 
 
-def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
+def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False) -> bytes:
     """Encode a group of frames without loss.
 
     Parameters
@@ -28,6 +28,8 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
         Values within a range of ``2**16`` take the fast 16-bit path.
     path
         Instruction set: "auto", "scalar", "sse2" or "avx2"; all give the same bytes.
+    by_rows
+        Code small boxes, of at most 32 frames, rows and columns, for quick decoding.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
     if voxels.ndim != 4:
         msg = f"voxels have {voxels.ndim} axes; the block coder takes (sequences, frames, height, width)"
         raise UnsupportedDataError(msg)
-    return _native.blocks_encode(np.ascontiguousarray(_narrowed(voxels)), path=path)
+    return _native.blocks_encode(np.ascontiguousarray(_narrowed(voxels)), path=path, by_rows=by_rows)
 
 
 def decode_blocks(

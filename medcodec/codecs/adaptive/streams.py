@@ -47,13 +47,13 @@ Shape = tuple[int, int, int, int]
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
-        return bytes([_BLOCKS]) + encode_blocks(voxels)
+        return bytes([_BLOCKS]) + encode_blocks(voxels, by_rows=True)
     mapped = map_voxels(voxels)
     if mapped is None:
         return bytes([_FLOATS]) + encode_floats(voxels)
     mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
-        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
+        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
     coded = min(
         (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
     )
@@ -130,7 +130,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     if effort == "fastest" or (effort == "fast" and levels.shape[3] > MAX_WIDTH):
-        return _BLOCK_LEVELS, encode_blocks(levels)
+        return _BLOCK_LEVELS, encode_blocks(levels, by_rows=effort == "fastest")
     if effort == "fast":
         return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)
