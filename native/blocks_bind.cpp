@@ -43,11 +43,12 @@ nb::bytes encode(const Voxels<Value>& voxels, const std::string& path, bool by_r
 }
 
 template <class Value>
-void decode(const nb::bytes& data, const Output<Value>& out, const std::string& path) {
+void decode(const nb::bytes& data, const Output<Value>& out, std::size_t start, const std::string& path) {
     const auto* bytes = static_cast<const std::uint8_t*>(data.data());
     const std::size_t size = data.size();
+    if (start > size) throw blocks::Error("block stream begins after the end of its bytes");
     nb::gil_scoped_release unlocked;
-    blocks::decode(bytes, size, shape_of(out), path_of(path), out.data());
+    blocks::decode(bytes + start, size - start, shape_of(out), path_of(path), out.data());
 }
 
 template <class Value>
@@ -55,7 +56,7 @@ void bind_value(nb::module_& m) {
     m.def("blocks_encode", &encode<Value>, nb::arg("voxels").noconvert(), nb::kw_only(), nb::arg("path") = "auto",
           nb::arg("by_rows") = false, "Encode voxels of shape (sequences, frames, height, width) without loss.");
     m.def("blocks_decode", &decode<Value>, nb::arg("data"), nb::arg("out").noconvert(), nb::kw_only(),
-          nb::arg("path") = "auto",
+          nb::arg("start") = 0, nb::arg("path") = "auto",
           "Decode into `out`, an array of the encoded shape; RuntimeError if the stream is damaged.");
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -113,8 +113,17 @@ class GroupReader:
             raise IntegrityError(msg)
         return head, coded
 
-    def decode(self, number: int, offset: int, length: int | None = None) -> npt.NDArray[Any]:
+    def decode(
+        self, number: int, offset: int, length: int | None = None, *, shape: Shape4 | None = None
+    ) -> npt.NDArray[Any]:
         """Return the voxels of a group, shape ``(sequences, frames, height, width)``, checked.
+
+        Parameters
+        ----------
+        number, offset, length
+            As for `read_coded`.
+        shape
+            Of the group's box, if that is known.
 
         Raises
         ------
@@ -122,10 +131,10 @@ class GroupReader:
             If its record or its coded bytes are damaged.
         """
         head, coded = self.read_coded(number, offset, length)
-        place = self._place(number, offset)
-        shape = box_shape(self.header.grid.box(number))
-        with _placed(place):
-            box = decode_checked(self.codec, coded, shape, self.header.layout.frame_dtype)
+        place, dtype = self._place(number, offset), self.header.layout.frame_dtype
+        shape = shape or box_shape(self.header.grid.box(number))
+        with _Placed(place):
+            box = decode_checked(self.codec, coded, shape, dtype)
         if voxel_crc(box) != head.voxel_crc:
             msg = f"{place}: the decoded voxels do not match their checksum; this machine or this version of "
             msg += f"codec {self.codec.name!r} decodes differently from the one that wrote the file"
@@ -148,7 +157,7 @@ class GroupReader:
         """
         _, coded = self.read_coded(number, offset, length)
         shape = box_shape(self.header.grid.box(number))
-        with _placed(self._place(number, offset)):
+        with _Placed(self._place(number, offset)):
             return decode_reduced_checked(
                 self.codec, coded, shape, self.header.layout.frame_dtype, scale=scale, frames=frames
             )
@@ -157,13 +166,23 @@ class GroupReader:
         return f"{self.file.name}: group {number} at offset {offset}"
 
 
-@contextmanager
-def _placed(place: str) -> Iterator[None]:
-    try:
-        yield
-    except MedcodecError as error:
-        msg = f"{place}: {error}"
-        raise type(error)(msg) from error
+class _Placed:
+    """Names the place in the errors of what is done within."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, MedcodecError):
+            msg = f"{self._place}: {error}"
+            raise type(error)(msg) from error
 
 
 def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:

@@ -43,9 +43,16 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False
 
 
 def decode_blocks(
-    data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any], *, path: str = "auto"
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    *,
+    start: int = 0,
+    path: str = "auto",
 ) -> AnyArray:
     """Return the voxels that `encode_blocks` was given, as an array of ``shape`` and ``dtype``.
+
+    The stream begins at byte ``start`` of ``data``.
 
     Raises
     ------
@@ -53,10 +60,10 @@ def decode_blocks(
         If ``data`` is damaged, or does not fit ``shape`` or ``dtype``. Some damage passes unnoticed and gives
         wrong voxels: the container's checksums are what finds it.
     """
-    dtype = np.dtype(dtype).newbyteorder("=")
+    dtype = dtype if dtype.isnative else dtype.newbyteorder("=")
     out = np.empty(shape, dtype if dtype in _NATIVE_DTYPES else np.int32)
     try:
-        _native.blocks_decode(data, out, path=path)
+        _native.blocks_decode(data, out, start=start, path=path)
     except RuntimeError as error:
         msg = f"group of {shape} {dtype} voxels: {error}; the file is damaged, restore it from a copy"
         raise FormatError(msg) from error

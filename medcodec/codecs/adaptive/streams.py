@@ -90,10 +90,10 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     FormatError
         If ``data`` is not a valid coding of a group of that shape and dtype.
     """
+    if data[:1] == bytes([_BLOCKS]):
+        return decode_blocks(data, shape, dtype, start=1)
     reader = ByteReader(data)
     coder = reader.take(1)[0]
-    if coder == _BLOCKS:
-        return decode_blocks(reader.rest(), shape, dtype)
     if coder == _FLOATS:
         return decode_floats(reader.rest(), shape, dtype)
     if coder == _LZMA:
