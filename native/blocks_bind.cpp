@@ -23,7 +23,8 @@ blocks::Path path_of(const std::string& name) {
     if (name == "scalar") return blocks::Path::kScalar;
     if (name == "sse2") return blocks::Path::kSse2;
     if (name == "avx2") return blocks::Path::kAvx2;
-    throw blocks::Error("unknown path; known: auto, scalar, sse2, avx2");
+    if (name == "avx512") return blocks::Path::kAvx512;
+    throw blocks::Error("unknown path; known: auto, scalar, sse2, avx2, avx512");
 }
 
 template <class Array>

@@ -121,8 +121,7 @@ class BitReader {
         else
             for (std::size_t i = first; i < end; ++i) window |= static_cast<std::uint64_t>(data_[i]) << (8 * (i - first));
         window >>= at_ & 7;
-        int count = 0;
-        while (count <= most && !(window >> count & 1)) ++count;
+        const int count = window ? __builtin_ctzll(window) : most + 1;
         if (count > most) throw Error("block stream lacks the end of a run of zeros");
         at_ += static_cast<std::uint64_t>(count) + 1;
         return count;

@@ -79,8 +79,7 @@ void decode(const std::uint8_t* data, std::size_t size, const Shape& shape, Path
     const Header header = read_header(in);
     const ValueMap map = header.flags & kMapped ? ValueMap::read(in, header.span) : ValueMap();
     check_range<Value>(header.base, map.used() ? map.span() : header.span);
-    if (mode == kRows)
-        return rows::decode(in, shape, header, map, &kernels(path) == avx2_kernels(), voxels);
+    if (mode == kRows) return rows::decode(in, shape, header, map, path, voxels);
     const Shape frames = canonical(shape);
     if (header.flags & kWide)
         decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);

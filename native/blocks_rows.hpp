@@ -81,15 +81,21 @@ inline std::size_t raw_row_bytes(int width, int raw_bits) {
 // Whether a group can be coded so.
 bool fits(const Shape&, std::int64_t span);
 
-// Returns false if the stream is damaged.
+// Return false if the stream is damaged.
 bool decode_scalar(const Task&);
-bool decode_avx2(const Task&);  // only where avx2_kernels() are there
+bool decode_avx2(const Task&);
+bool decode_avx512(const Task&);
+bool has_avx512();
+
+using Kernel = bool (*)(const Task&);
+// Throws Error if the path is not available here.
+Kernel kernel(Path path);
 
 // What follows the header and the value map; `stored` are voxels less the smallest one, or ranks.
 std::vector<std::uint8_t> encode(const std::uint16_t* stored, const Shape&, std::uint32_t span);
 
 // Decodes what follows the header and the value map.
 template <class Value>
-void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool vectors, Value* voxels);
+void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, Value* voxels);
 
 }  // namespace medcodec::blocks::rows

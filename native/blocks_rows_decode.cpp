@@ -130,8 +130,16 @@ bool decode_scalar(const Task& task) {
     return Scalar(task).decode();
 }
 
+Kernel kernel(Path path) {
+    const bool vectors = &kernels(path) == avx2_kernels();
+    if (path == Path::kAvx512 && !has_avx512())
+        throw Error("this processor or build lacks the vector path that was asked for");
+    if (vectors && path != Path::kAvx2 && has_avx512()) return decode_avx512;
+    return vectors ? decode_avx2 : decode_scalar;
+}
+
 template <class Value>
-void decode(ByteReader& in, const Shape& shape, const Header& header, const ValueMap& map, bool vectors,
+void decode(ByteReader& in, const Shape& shape, const Header& header, const ValueMap& map, Path path,
             Value* voxels) {
     if ((header.flags & ~kMapped) || header.magnitude_shift || !fits(shape, header.span))
         throw Error("block stream has rows where there can be none");
@@ -155,8 +163,8 @@ void decode(ByteReader& in, const Shape& shape, const Header& header, const Valu
     task.settings = &settings;
     task.frequencies = frequencies.get();
     task.span = header.span;
-    const auto run = [&] {
-        if (!(vectors ? decode_avx2(task) : decode_scalar(task))) throw Error("block stream is damaged: its rows do not end where they should");
+    const auto run = [&task, path] {
+        if (!kernel(path)(task)) throw Error("block stream is damaged: its rows do not end where they should");
     };
     if (size.width == kSide && sizeof(Value) <= 2 && !map.used()) {
         task.base = static_cast<std::uint32_t>(header.base);
@@ -172,10 +180,10 @@ void decode(ByteReader& in, const Shape& shape, const Header& header, const Valu
         map.to_voxels(stored.get() + n * kSide, size.width, header, voxels);
 }
 
-template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool, std::int8_t*);
-template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool, std::uint8_t*);
-template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool, std::int16_t*);
-template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool, std::uint16_t*);
-template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, bool, std::int32_t*);
+template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, std::int8_t*);
+template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, std::uint8_t*);
+template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, std::int16_t*);
+template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, std::uint16_t*);
+template void decode(ByteReader&, const Shape&, const Header&, const ValueMap&, Path, std::int32_t*);
 
 }  // namespace medcodec::blocks::rows

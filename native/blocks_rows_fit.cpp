@@ -75,8 +75,10 @@ void set_weights(const Equations& equations, int first, std::int8_t* weights) {
 
 // A row's values, with the last one repeated.
 void fill(Planes& p, const std::uint16_t* values, int width) {
-    for (int x = 0; x < kSide; ++x)
-        (x & 1 ? p.odd : p.even)[x / 2] = static_cast<std::int16_t>(values[std::min(x, width - 1)]);
+    for (int i = 0; i < kHalf; ++i) {
+        p.even[i] = static_cast<std::int16_t>(values[std::min(2 * i, width - 1)]);
+        p.odd[i] = static_cast<std::int16_t>(values[std::min(2 * i + 1, width - 1)]);
+    }
     set_even_neighbours(p);
     set_odd_neighbours(p);
 }
