@@ -15,8 +15,7 @@ namespace {
 namespace blocks = medcodec::blocks;
 template <class Value>
 using Voxels = nb::ndarray<const Value, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-template <class Value>
-using Output = nb::ndarray<Value, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using Output = nb::ndarray<nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
 blocks::Path path_of(const std::string& name) {
     if (name == "auto") return blocks::Path::kAuto;
@@ -43,22 +42,29 @@ nb::bytes encode(const Voxels<Value>& voxels, const std::string& path, bool by_r
     return nb::bytes(data.data(), data.size());
 }
 
-template <class Value>
-void decode(const nb::bytes& data, const Output<Value>& out, std::size_t start, const std::string& path) {
-    const auto* bytes = static_cast<const std::uint8_t*>(data.data());
-    const std::size_t size = data.size();
-    if (start > size) throw blocks::Error("block stream begins after the end of its bytes");
+// Arrays of each type are told apart here: trying one function after the other takes as long as decoding a little.
+void decode(const nb::bytes& data, const Output& out, std::size_t start, const std::string& name) {
+    const blocks::Path path = path_of(name);
+    if (start > data.size()) throw blocks::Error("block stream begins after the end of its bytes");
+    const auto* bytes = static_cast<const std::uint8_t*>(data.data()) + start;
+    const std::size_t size = data.size() - start;
+    const blocks::Shape shape = shape_of(out);
+    const nb::dlpack::dtype dtype = out.dtype();
+    void* to = out.data();
     nb::gil_scoped_release unlocked;
-    blocks::decode(bytes + start, size - start, shape_of(out), path_of(path), out.data());
+    if (dtype == nb::dtype<std::int8_t>()) return blocks::decode(bytes, size, shape, path, static_cast<std::int8_t*>(to));
+    if (dtype == nb::dtype<std::uint8_t>()) return blocks::decode(bytes, size, shape, path, static_cast<std::uint8_t*>(to));
+    if (dtype == nb::dtype<std::int16_t>()) return blocks::decode(bytes, size, shape, path, static_cast<std::int16_t*>(to));
+    if (dtype == nb::dtype<std::uint16_t>())
+        return blocks::decode(bytes, size, shape, path, static_cast<std::uint16_t*>(to));
+    if (dtype == nb::dtype<std::int32_t>()) return blocks::decode(bytes, size, shape, path, static_cast<std::int32_t*>(to));
+    throw blocks::Error("the block coder does not decode into arrays of this type");
 }
 
 template <class Value>
 void bind_value(nb::module_& m) {
     m.def("blocks_encode", &encode<Value>, nb::arg("voxels").noconvert(), nb::kw_only(), nb::arg("path") = "auto",
           nb::arg("by_rows") = false, "Encode voxels of shape (sequences, frames, height, width) without loss.");
-    m.def("blocks_decode", &decode<Value>, nb::arg("data"), nb::arg("out").noconvert(), nb::kw_only(),
-          nb::arg("start") = 0, nb::arg("path") = "auto",
-          "Decode into `out`, an array of the encoded shape; RuntimeError if the stream is damaged.");
 }
 
 }  // namespace
@@ -69,4 +75,7 @@ void bind_blocks(nb::module_& m) {
     bind_value<std::int16_t>(m);
     bind_value<std::uint16_t>(m);
     bind_value<std::int32_t>(m);
+    m.def("blocks_decode", &decode, nb::arg("data"), nb::arg("out").noconvert(), nb::kw_only(),
+          nb::arg("start") = 0, nb::arg("path") = "auto",
+          "Decode into `out`, an array of the encoded shape; RuntimeError if the stream is damaged.");
 }

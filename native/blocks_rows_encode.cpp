@@ -103,7 +103,8 @@ class Encoder {
     }
 
     void choose_raw_bits() {
-        std::vector<std::uint32_t> counts[2] = {std::vector<std::uint32_t>(1 << 16), std::vector<std::uint32_t>(1 << 16)};
+        std::vector<std::uint32_t> counts[2];
+        for (auto& of : counts) of.resize(1 << 16);
         std::uint32_t most = 0;
         for (std::size_t n = 0; n < rows_; ++n)
             for (int x = 0; x < size_.width; ++x) {
@@ -116,7 +117,8 @@ class Encoder {
             std::int64_t all = 0;
             for (const auto& of : counts) {
                 TokenCounts tokens{};
-                for (std::uint32_t z = 0; z <= most; ++z) tokens[token_of(static_cast<std::uint16_t>(z), bits)] += of[z];
+                for (std::uint32_t z = 0; z <= most; ++z)
+                    tokens[token_of(static_cast<std::uint16_t>(z), bits)] += of[z];
                 all += cost(tokens) + (kLevels - 1) * sent(tokens) + (std::int64_t{16} * tokens[kEscape] << kLogBits);
             }
             all += static_cast<std::int64_t>(rows_) * size_.width * bits << kLogBits;
@@ -139,8 +141,8 @@ class Encoder {
                 sum += tokens_[at];
             }
         const std::uint64_t voxels = rows_ * static_cast<std::size_t>(size_.width);
-        while (sum >> settings_.activity_shift > kUsualActivity * voxels && settings_.activity_shift < kMaxActivityShift)
-            ++settings_.activity_shift;
+        int& shift = settings_.activity_shift;
+        while (sum >> shift > kUsualActivity * voxels && shift < kMaxActivityShift) ++shift;
     }
 
     void choose_thresholds() {
@@ -182,7 +184,8 @@ class Encoder {
         std::vector<std::int64_t> delta;
         for (std::size_t i = 0; i + 1 < kept.size(); ++i) delta.push_back(cost(joint(i)) - costs[i] - costs[i + 1]);
         while (!delta.empty()) {
-            const std::size_t i = static_cast<std::size_t>(std::min_element(delta.begin(), delta.end()) - delta.begin());
+            const auto least = std::min_element(delta.begin(), delta.end());
+            const std::size_t i = static_cast<std::size_t>(least - delta.begin());
             if (delta[i] > 0 && kept.size() <= kLevels) break;
             kept[i] = joint(i);
             costs[i] = cost(kept[i]);

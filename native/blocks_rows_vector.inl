@@ -19,7 +19,8 @@ void fill_table(const std::uint16_t* frequencies, int highest, std::uint32_t* en
     const Reg eight = _mm256_set1_epi32(8 << 8);
     for (int t = 0; t <= highest; ++t) {
         const int frequency = frequencies[t];
-        Reg entry = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(static_cast<unsigned>(t) | static_cast<unsigned>(frequency) << 21)), steps);
+        const unsigned common = static_cast<unsigned>(t) | static_cast<unsigned>(frequency) << 21;
+        Reg entry = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(common)), steps);
         // Whole vectors: what is too much is overwritten by the next token.
         for (int i = 0; i < frequency; i += 8, entry = _mm256_add_epi32(entry, eight))
             _mm256_storeu_si256(reinterpret_cast<Reg*>(entries + i), entry);
@@ -65,7 +66,8 @@ struct RawLanes {
         const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
         const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + bits));
         const Reg both = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
-        return _mm256_srl_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(both, shuffle), lift), _mm_cvtsi32_si128(16 - bits));
+        const Reg lifted = _mm256_mullo_epi16(_mm256_shuffle_epi8(both, shuffle), lift);
+        return _mm256_srl_epi16(lifted, _mm_cvtsi32_si128(16 - bits));
     }
     int bits;
     Reg shuffle, lift;
@@ -213,12 +215,13 @@ class Decoder {
     }
     static Reg part(Reg tap, Reg weight) { return _mm256_mulhrs_epi16(tap, weight); }
     static Reg sum(Reg a, Reg b) { return _mm256_add_epi16(a, b); }
+    static Reg sum(Reg a, Reg b, Reg c, Reg d) { return sum(sum(a, b), sum(c, d)); }
 
     template <bool kAll>
     bool finish_row(const Lanes::Entries& entries, const std::uint8_t* raw, Rebuilding& r, Lanes& lanes) {
         const Reg tokens = lanes.take<kAll>(entries);
-        const Reg activity = _mm256_min_epu8(_mm256_and_si256(_mm256_srl_epi16(tokens, activity_shift_), activity_mask_),
-                                             _mm256_set1_epi8(medcodec::blocks::rows::kMaxActivity));
+        const Reg shifted = _mm256_and_si256(_mm256_srl_epi16(tokens, activity_shift_), activity_mask_);
+        const Reg activity = _mm256_min_epu8(shifted, _mm256_set1_epi8(medcodec::blocks::rows::kMaxActivity));
         r.row->activity = activity;
         r.row->around = sum8(sum8(activity, activity), sum8(before8(activity), after8(activity)));
         Reg even = _mm256_and_si256(tokens, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(tokens, 8);
@@ -251,20 +254,20 @@ class Decoder {
         Row& row = *r.row;
         const Row &n = *r.north, &n2 = *r.north2, &p = *r.here, &u = *r.above, &d = *r.below;
         const Reg* w = r.weights[0];
-        Reg far = sum(sum(sum(part(p.even, w[0]), part(p.odd, w[1])), sum(part(p.odd_before, w[2]), part(u.even, w[3]))),
-                      sum(sum(part(d.even, w[4]), part(u.odd, w[5])), sum(part(u.odd_before, w[6]), part(d.odd, w[7]))));
+        Reg far = sum(part(p.even, w[0]), part(p.odd, w[1]), part(p.odd_before, w[2]), part(u.even, w[3]));
+        far = sum(far, sum(part(d.even, w[4]), part(u.odd, w[5]), part(u.odd_before, w[6]), part(d.odd, w[7])));
         far = sum(far, sum(part(d.odd_before, w[8]), part(n2.even, w[14])));
-        const Reg near = sum(sum(part(n.even, w[9]), part(n.odd, w[11])),
-                             sum(part(n.odd_before, w[10]), sum(part(n.even_before, w[12]), part(n.even_after, w[13]))));
+        const Reg near = sum(part(n.even, w[9]), part(n.odd_before, w[10]), part(n.odd, w[11]),
+                             sum(part(n.even_before, w[12]), part(n.even_after, w[13])));
         const Reg even = value(sum(far, near), r.even);
         row.even = up(even);
         row.even_before = before16(row.even);
         row.even_after = after16(row.even);
         w = r.weights[1];
-        far = sum(sum(sum(part(p.odd, w[0]), part(p.even_after, w[1])), sum(part(p.even, w[2]), part(u.odd, w[3]))),
-                  sum(sum(part(d.odd, w[4]), part(u.even_after, w[5])), sum(part(u.even, w[6]), part(d.even_after, w[7]))));
-        far = sum(sum(far, sum(part(d.even, w[8]), part(n2.odd, w[14]))),
-                  sum(part(n.odd, w[11]), sum(part(n.even, w[12]), part(n.even_after, w[13]))));
+        far = sum(part(p.odd, w[0]), part(p.even_after, w[1]), part(p.even, w[2]), part(u.odd, w[3]));
+        far = sum(far, sum(part(d.odd, w[4]), part(u.even_after, w[5]), part(u.even, w[6]), part(d.even_after, w[7])));
+        far = sum(far, sum(part(d.even, w[8]), part(n2.odd, w[14])));
+        far = sum(far, part(n.odd, w[11]), part(n.even, w[12]), part(n.even_after, w[13]));
         const Reg odd = value(sum(far, sum(part(row.even, w[9]), part(row.even_after, w[10]))), r.odd);
         row.odd = up(odd);
         row.odd_before = before16(row.odd);

@@ -99,7 +99,11 @@ class GroupReader:
         FormatError, IntegrityError
             If another record, a damaged one or none is there.
         """
-        place = self._place(number, offset)
+        return self._read_coded(number, offset, length, place=self._place(number, offset))
+
+    def _read_coded(
+        self, number: int, offset: int, length: int | None, *, place: str
+    ) -> tuple[RecordHead, bytes]:
         record = self.file.read(offset, RECORD_HEAD.size + (length or 0))
         head = RecordHead.parse(record[: RECORD_HEAD.size], place=place)
         if head.number != number or length not in {None, head.length}:
@@ -130,8 +134,8 @@ class GroupReader:
         FormatError, IntegrityError
             If its record or its coded bytes are damaged.
         """
-        head, coded = self.read_coded(number, offset, length)
         place, dtype = self._place(number, offset), self.header.layout.frame_dtype
+        head, coded = self._read_coded(number, offset, length, place=place)
         shape = shape or box_shape(self.header.grid.box(number))
         with _Placed(place):
             box = decode_checked(self.codec, coded, shape, dtype)

@@ -24,7 +24,7 @@ def decode_checked(
     IntegrityError
         If the codec fails, or returns another shape or dtype than it should.
     """
-    return _checked(codec, lambda: codec.decode(coded, shape, dtype), shape, dtype)
+    return _checked(codec, partial(codec.decode, coded, shape, dtype), shape, dtype)
 
 
 def decode_reduced_checked(

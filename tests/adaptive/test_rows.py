@@ -97,9 +97,7 @@ def test_only_the_effort_fastest_codes_by_rows(effort: str, dtype: str, *, coded
     st.integers(0, 2**32 - 1),
     st.sampled_from(["uint8", "int16", "int32"]),
 )
-def test_round_trip_of_noise_of_any_depth(
-    shape: tuple[int, ...], bits: int, seed: int, dtype: str
-) -> None:
+def test_round_trip_of_noise_of_any_depth(shape: tuple[int, ...], bits: int, seed: int, dtype: str) -> None:
     noise = np.random.default_rng(seed).integers(0, 2 ** min(bits, np.iinfo(dtype).bits - 2), shape)
     outliers = np.random.default_rng(seed + 1).random(shape) < 0.001
     check((smooth(shape, 60) // 2 + noise // 2 + outliers * 60).astype(dtype), None)
@@ -178,7 +176,7 @@ def test_hostile_sizes_and_random_bytes_are_survived(damaged_ones: list[tuple[by
 
 def test_wrong_shape_is_survived(damaged_ones: list[tuple[bytes, np.ndarray]]) -> None:
     for stream, voxels in damaged_ones:
-        for shape in [(1, 1, 1, 1), (1, 8, 32, 31), (1, 32, 32, 32), (8, 1, 32, 32), (1, 40, 40, 40), (0, 8, 32, 32)]:
+        for shape in [(1, 1, 1, 1), (1, 8, 32, 31), (1, 32, 32, 32), (8, 1, 32, 32), (0, 8, 32, 32)]:
             survives(stream, np.empty(shape, voxels.dtype))
     with pytest.raises(FormatError, match="type"):
         decode_blocks(damaged_ones[1][0], damaged_ones[1][1].shape, np.dtype(np.uint8))
