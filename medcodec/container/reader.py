@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -16,7 +16,7 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, group_offsets
+from medcodec.container.groups import GroupReader, Wanted, allocate, check_voxel_bytes, group_offsets
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
 from medcodec.container.nibabel_header import nibabel_header
@@ -265,21 +265,23 @@ class MedcFile:
         return region.to_volume(frames)
 
     def _place(self, frames: AnyArray, parts: list[Part]) -> None:
+        missing = []
         for part in parts:
-            frames[part.target] = self._group(part)[part.local]
-
-    def _group(self, part: Part) -> AnyArray:
-        box = self._cache.get(part.number)
-        if box is None:
-            box = self._groups.decode(
-                part.number,
-                self._offsets[part.number],
-                self._trailer.lengths[part.number],
-                shape=part.shape,
-            )
+            box = self._cache.get(part.number)
+            if box is None:
+                missing.append(part)
+            else:
+                frames[part.target] = box[part.local]
+        for part, box in zip(missing, self._decode(missing), strict=True):
+            frames[part.target] = box[part.local]
             if not part.whole:
                 self._cache.put(part.number, box)
-        return box
+
+    def _decode(self, parts: list[Part]) -> Iterator[AnyArray]:
+        offsets, lengths = self._offsets, self._trailer.lengths
+        return self._groups.decode_some(
+            [Wanted(part.number, offsets[part.number], lengths[part.number], part.shape) for part in parts]
+        )
 
 
 def read_structure(file: ByteSource) -> tuple[Front, Trailer, list[int]]:

@@ -6,6 +6,7 @@ This is a thin layer over the native kernel, which releases the interpreter lock
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,32 @@ def decode_blocks(
     if out.dtype == dtype:
         return out
     return _checked_cast(out, dtype)
+
+
+def decode_many_blocks(
+    data: bytes,
+    ranges: Sequence[tuple[int, int]],
+    shapes: Sequence[tuple[int, int, int, int]],
+    dtype: np.dtype[Any],
+) -> list[AnyArray] | None:
+    """Return what `decode_blocks` returns for each range ``(start, stop)`` of ``data``.
+
+    None if the kernel has no voxels of this ``dtype``.
+
+    Raises
+    ------
+    FormatError
+        If any of the streams is damaged.
+    """
+    if dtype not in _NATIVE_DTYPES:
+        return None
+    out = [np.empty(shape, dtype) for shape in shapes]
+    try:
+        _native.blocks_decode_many(data, ranges, out)
+    except RuntimeError as error:
+        msg = f"one of {len(out)} groups: {error}; the file is damaged, restore it from a copy"
+        raise FormatError(msg) from error
+    return out
 
 
 def _narrowed(voxels: AnyArray) -> AnyArray:

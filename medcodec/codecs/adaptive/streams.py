@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
+from medcodec.codecs.adaptive.blocks import decode_blocks, decode_many_blocks, encode_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
@@ -111,6 +111,21 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
         msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
     return mapping.to_voxels(levels, dtype)
+
+
+def decode_block_streams(
+    data: bytes, ranges: Sequence[tuple[int, int]], shapes: Sequence[Shape], dtype: np.dtype[Any]
+) -> list[AnyArray] | None:
+    """Return the voxels of the groups in ranges of ``data``; None unless all are block streams of voxels.
+
+    Raises
+    ------
+    FormatError
+        If one of them is damaged.
+    """
+    if any(start >= stop or data[start] != _BLOCKS for start, stop in ranges):
+        return None
+    return decode_many_blocks(data, [(start + 1, stop) for start, stop in ranges], shapes, dtype)
 
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
