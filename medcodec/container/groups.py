@@ -77,7 +77,7 @@ def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str
 
 
 class Wanted(NamedTuple):
-    """A group that is to be decoded: its number, the offset of its record, its coded bytes, its box's shape."""
+    """A group to decode: its number, the offset of its record, its coded bytes, the shape of its box."""
 
     number: int
     offset: int
@@ -129,7 +129,7 @@ class GroupReader:
         return head, coded
 
     def decode_some(self, wanted: Sequence[Wanted]) -> Iterator[npt.NDArray[Any]]:
-        """Yield the voxels of groups, checked; small ones that follow each other in the file are done at once.
+        """Yield the voxels of groups, checked; small ones that lie side by side in the file are done at once.
 
         Raises
         ------
@@ -145,9 +145,8 @@ class GroupReader:
         """Return the voxels of successive groups; None if anything is wrong with one of them."""
         begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
         data = self.file.read(begin, end - begin)
-        expected = _native.records_check(
-            data, [group.number for group in run], [group.length for group in run]
-        )
+        numbers, lengths = [group.number for group in run], [group.length for group in run]
+        expected = _native.records_check(data, numbers, lengths)
         if expected is None:
             return None
         starts = [group.offset - begin + RECORD_HEAD.size for group in run]
