@@ -103,22 +103,22 @@ class Encoder {
     }
 
     void choose_raw_bits() {
-        std::vector<std::uint32_t> counts[2];
-        for (auto& of : counts) of.resize(1 << 16);
         std::uint32_t most = 0;
+        for (std::int16_t r : residuals_) most = std::max<std::uint32_t>(most, zigzag(r));
+        std::vector<std::uint32_t> counts[2];
+        for (auto& of : counts) of.resize(most + 2);
         for (std::size_t n = 0; n < rows_; ++n)
-            for (int x = 0; x < size_.width; ++x) {
-                const std::uint16_t z = zigzag(residuals_[n * kSide + static_cast<std::size_t>(x)]);
-                ++counts[x & 1][z];
-                most = std::max<std::uint32_t>(most, z);
-            }
+            for (int x = 0; x < size_.width; ++x)
+                ++counts[x & 1][zigzag(residuals_[n * kSide + static_cast<std::size_t>(x)])];
         std::int64_t least = INT64_MAX;
         for (int bits = 0; bits <= kMaxRawBits; ++bits) {
             std::int64_t all = 0;
-            for (const auto& of : counts) {
+            for (auto& of : counts) {
                 TokenCounts tokens{};
-                for (std::uint32_t z = 0; z <= most; ++z)
-                    tokens[token_of(static_cast<std::uint16_t>(z), bits)] += of[z];
+                for (std::uint32_t t = 0; t <= most >> bits; ++t) tokens[std::min<std::uint32_t>(t, kEscape)] += of[t];
+                // With one raw bit more, pairs of tokens become one.
+                for (std::uint32_t t = 0; t <= most >> bits >> 1; ++t) of[t] = of[2 * t] + of[2 * t + 1];
+                std::fill(of.begin() + (most >> bits >> 1) + 1, of.begin() + (most >> bits) + 1, 0);
                 all += cost(tokens) + (kLevels - 1) * sent(tokens) + (std::int64_t{16} * tokens[kEscape] << kLogBits);
             }
             all += static_cast<std::int64_t>(rows_) * size_.width * bits << kLogBits;

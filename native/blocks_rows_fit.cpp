@@ -99,7 +99,8 @@ void fit_weights(const std::uint16_t* stored, const Size& size, std::uint32_t sp
             for (int y = 0; y < size.height; ++y, stored += size.width) {
                 Planes& planes = frame->row[y].planes;
                 fill(planes, stored, size.width);
-                if (!reference && !y) continue;
+                // Every other row tells enough.
+                if ((!reference && !y) || (size.height > 1 && (y + f) % 2 == 0)) continue;
                 const Around around = rows_around(*frame, reference, history.none(), y, size.height);
                 here[0].add_row(even_taps(around), planes.even, (size.width + 1) / 2, first, shift);
                 here[1].add_row(odd_taps(around, planes), planes.odd, size.width / 2, first, shift);

@@ -109,7 +109,7 @@ def test_golden_stream() -> None:
     assert hashlib.sha256(stream).hexdigest() == GOLDEN
 
 
-GOLDEN = "77f5a43112b1ceb05e484f0c437679da22f0419343141030e62f2f7e5774755a"
+GOLDEN = "d4e25da794d260c51a11b1cb4eeb3292587e645df51a75aebeddd0a466fe2013"
 
 
 @pytest.fixture(scope="module")
