@@ -52,7 +52,7 @@ struct Frequencies {
 };
 
 void write_side(const Settings&, const Frequencies&, bool references, BitWriter&);
-void read_side(BitReader&, bool references, Settings&, Frequencies&);
+void read_side(ByteReader&, bool references, Settings&, Frequencies&);
 // The frequencies nearest to `counts` that can be sent.
 void set_frequencies(const std::uint32_t* counts, int context, Frequencies&);
 

@@ -135,6 +135,7 @@ class Lanes {
 
 }  // namespace
 
+#include "blocks_rows_registers.inl"
 #include "blocks_rows_vector.inl"
 
 #if defined(__clang__)

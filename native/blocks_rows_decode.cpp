@@ -149,7 +149,7 @@ void decode(ByteReader& in, const Shape& shape, const Header& header, const Valu
     task.escape_count = static_cast<std::size_t>(in.get(4));
     Settings settings;
     const auto frequencies = std::make_unique<Frequencies>();
-    BitReader side(in.take(side_bytes), side_bytes);
+    ByteReader side(in.take(side_bytes), side_bytes);
     read_side(side, size.sequences * size.frames > 1, settings, *frequencies);
     task.escapes = in.take(2 * task.escape_count);
     task.raw = in.take(size.rows() * raw_row_bytes(size.width, settings.raw_bits));

@@ -105,17 +105,21 @@ void write_side(const Settings& settings, const Frequencies& frequencies, bool r
     for (int c = 0; c < kContexts; ++c) write_frequencies(frequencies.of[c], frequencies.highest[c], out);
 }
 
-void read_side(BitReader& in, bool references, Settings& settings, Frequencies& frequencies) {
-    settings.raw_bits = static_cast<int>(in.get(8));
-    settings.activity_shift = static_cast<int>(in.get(8));
+void read_side(ByteReader& in, bool references, Settings& settings, Frequencies& frequencies) {
+    const std::uint8_t* shifts = in.take(2);
+    settings.raw_bits = shifts[0];
+    settings.activity_shift = shifts[1];
     if (settings.raw_bits > kMaxRawBits || settings.activity_shift > kMaxActivityShift)
         throw Error("block stream has wrong shifts");
-    for (auto& thresholds : settings.thresholds)
-        for (std::uint8_t& threshold : thresholds) threshold = static_cast<std::uint8_t>(in.get(8));
+    for (auto& thresholds : settings.thresholds) std::memcpy(thresholds, in.take(sizeof thresholds), sizeof thresholds);
     for (int r = 0; r <= references; ++r)
-        for (auto& weights : settings.weights[r])
-            for (int t = kFirstWeight[r]; t < kTaps; ++t) weights[t] = static_cast<std::int8_t>(in.get(8));
-    for (int c = 0; c < kContexts; ++c) read_frequencies(in, frequencies.of[c], frequencies.highest[c]);
+        for (auto& weights : settings.weights[r]) {
+            const std::size_t count = static_cast<std::size_t>(kTaps - kFirstWeight[r]);
+            std::memcpy(weights + kFirstWeight[r], in.take(count), count);
+        }
+    const std::size_t rest = in.left();
+    BitReader bits(in.take(rest), rest);
+    for (int c = 0; c < kContexts; ++c) read_frequencies(bits, frequencies.of[c], frequencies.highest[c]);
 }
 
 }  // namespace medcodec::blocks::rows
