@@ -28,7 +28,7 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False
         ``n`` is predicted from frame ``n - 1`` of its sequence and frame ``n`` of the sequence before.
         Values within a range of ``2**16`` take the fast 16-bit path.
     path
-        Instruction set: "auto", "scalar", "sse2" or "avx2"; all give the same bytes.
+        Instruction set: "auto", "scalar", "sse2", "avx2" or "avx512"; all give the same bytes.
     by_rows
         Code small boxes, of at most 32 frames, rows and columns, for quick decoding.
 
