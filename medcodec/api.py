@@ -138,7 +138,8 @@ def compress(
     group_frames
         Frames in a group, 0 for all; by default the codec's choice.
     tile
-        Height and width of a group, 0 for whole frames; by default the codec's choice.
+        Height and width of a group, 0 for whole frames; by default the codec's choice. For random patches
+        give 32 here and for ``group_frames``, with effort "fastest": small groups are decoded quickest.
     threads
         By default one per processor; the result is the same for any number.
     verify

@@ -8,6 +8,7 @@ void bind_fast(nanobind::module_& m);
 void bind_floats(nanobind::module_& m);
 void bind_labels(nanobind::module_& m);
 void bind_lifting(nanobind::module_& m);
+void bind_records(nanobind::module_& m);
 void bind_pixels(nanobind::module_& m);
 void bind_subbands(nanobind::module_& m);
 void bind_network(nanobind::module_& m);

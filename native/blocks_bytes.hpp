@@ -112,6 +112,21 @@ class BitReader {
         return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));
     }
 
+    // The number of zeros, at most `most` <= 56, before the next one, which is read too.
+    int zeros(int most) {
+        std::uint64_t window = 0;
+        const std::size_t first = static_cast<std::size_t>(at_ >> 3), end = static_cast<std::size_t>(bits_ >> 3);
+        if (end - first >= 8)
+            for (int i = 0; i < 8; ++i) window |= static_cast<std::uint64_t>(data_[first + i]) << (8 * i);
+        else
+            for (std::size_t i = first; i < end; ++i) window |= static_cast<std::uint64_t>(data_[i]) << (8 * (i - first));
+        window >>= at_ & 7;
+        const int count = window ? __builtin_ctzll(window) : most + 1;
+        if (count > most) throw Error("block stream lacks the end of a run of zeros");
+        at_ += static_cast<std::uint64_t>(count) + 1;
+        return count;
+    }
+
   private:
     const std::uint8_t* data_;
     std::uint64_t bits_;

@@ -7,9 +7,10 @@
 
 namespace medcodec::blocks {
 
-// Encodes voxels in C order. Value is an integer type of 8, 16 or 32 bits, but not uint32_t.
+// Encodes voxels in C order. Value is an integer type of 8, 16 or 32 bits, but not uint32_t. Groups
+// that may be are coded by rows if asked for.
 template <class Value>
-std::vector<std::uint8_t> encode(const Value* voxels, const Shape&, Path);
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape&, Path, bool by_rows);
 
 // Decodes into voxels; throws Error if the stream is damaged or does not fit the shape or the type.
 template <class Value>

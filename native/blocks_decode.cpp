@@ -6,6 +6,7 @@
 #include "blocks_parts.hpp"
 #include "blocks_rebuild.hpp"
 #include "blocks_residuals.hpp"
+#include "blocks_rows.hpp"
 
 namespace medcodec::blocks {
 namespace {
@@ -74,10 +75,11 @@ void decode(const std::uint8_t* data, std::size_t size, const Shape& shape, Path
     const std::int64_t count = shape.voxels();
     if (mode == kConstant) return decode_constant(in, count, voxels);
     if (mode == kStored) return decode_stored(in, count, voxels);
-    if (mode != kCoded || count == 0) throw Error("block stream has an unknown mode");
+    if ((mode != kCoded && mode != kRows) || count == 0) throw Error("block stream has an unknown mode");
     const Header header = read_header(in);
     const ValueMap map = header.flags & kMapped ? ValueMap::read(in, header.span) : ValueMap();
     check_range<Value>(header.base, map.used() ? map.span() : header.span);
+    if (mode == kRows) return rows::decode(in, shape, header, map, path, voxels);
     const Shape frames = canonical(shape);
     if (header.flags & kWide)
         decode_coded<std::int32_t>(in, frames, header, map, kernels(path), voxels);

@@ -6,6 +6,7 @@
 #include "blocks_codec.hpp"
 #include "blocks_entropy.hpp"
 #include "blocks_ops.hpp"
+#include "blocks_rows.hpp"
 #include "blocks_train.hpp"
 #include "blocks_values.hpp"
 
@@ -199,20 +200,35 @@ void fill(Planes<T>& planes, const Value* voxels, const Header& header, const Va
             }
 }
 
+void write_head(Mode mode, const Header& header, const ValueMap& map, ByteWriter& out) {
+    out.put(kVersion, 1);
+    out.put(mode, 1);
+    out.put(header.flags, 1);
+    out.put(static_cast<std::uint32_t>(header.base), 4);
+    out.put(header.span, 4);
+    out.put(static_cast<std::uint64_t>(header.magnitude_shift), 1);
+    if (header.flags & kMapped) map.write(out);
+}
+
 template <class T, class Value>
 std::vector<std::uint8_t> encode_coded(const Value* voxels, const Shape& shape, Header header, const ValueMap& map,
                                        const Kernels& kernels) {
     Planes<T> planes(canonical(shape));
     fill(planes, voxels, header, map);
     ByteWriter out;
-    out.put(kVersion, 1);
-    out.put(kCoded, 1);
-    out.put(header.flags, 1);
-    out.put(static_cast<std::uint32_t>(header.base), 4);
-    out.put(header.span, 4);
-    out.put(static_cast<std::uint64_t>(header.magnitude_shift), 1);
-    if (header.flags & kMapped) map.write(out);
+    write_head(kCoded, header, map, out);
     out.append(FrameEncoder<T>(planes, kernels, header).encode());
+    return std::move(out.data);
+}
+
+template <class Value>
+std::vector<std::uint8_t> encode_rows(const Value* voxels, const Shape& shape, const Header& header,
+                                      const ValueMap& map) {
+    std::vector<std::uint16_t> stored(static_cast<std::size_t>(shape.voxels()));
+    map.to_stored(voxels, shape.voxels(), header, stored.data());
+    ByteWriter out;
+    write_head(kRows, header, map, out);
+    out.append(rows::encode(stored.data(), shape, header.span));
     return std::move(out.data);
 }
 
@@ -259,7 +275,7 @@ int magnitude_shift(std::uint32_t span) {
 }  // namespace
 
 template <class Value>
-std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path) {
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path, bool by_rows) {
     const std::int64_t count = shape.voxels();
     if (count == 0) return encode_constant(0);
     const auto [least, most] = extremes(voxels, count);
@@ -267,24 +283,29 @@ std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path p
     const std::uint32_t span = static_cast<std::uint32_t>(most) - static_cast<std::uint32_t>(least);
     if (span == 0) return encode_constant(base);
     Header header{0, base, span, 0};
-    if (count >= kManyVoxels) header.flags |= kManyLanes;
     const ValueMap map = span < 65536 ? ValueMap::of(voxels, count, base, span) : ValueMap();
     if (map.used()) {
         header.flags |= kMapped;
         header.span = map.last();
     }
-    header.magnitude_shift = magnitude_shift(header.span);
-    if (span >= 65536) header.flags |= kWide;
-    auto coded = header.flags & kWide ? encode_coded<std::int32_t>(voxels, shape, header, map, kernels(path))
-                                      : encode_coded<std::int16_t>(voxels, shape, header, map, kernels(path));
+    std::vector<std::uint8_t> coded;
+    if (by_rows && rows::fits(shape, header.span)) {
+        coded = encode_rows(voxels, shape, header, map);
+    } else {
+        header.magnitude_shift = magnitude_shift(header.span);
+        if (count >= kManyVoxels) header.flags |= kManyLanes;
+        if (span >= 65536) header.flags |= kWide;
+        coded = header.flags & kWide ? encode_coded<std::int32_t>(voxels, shape, header, map, kernels(path))
+                                     : encode_coded<std::int16_t>(voxels, shape, header, map, kernels(path));
+    }
     const std::size_t plain = 7 + static_cast<std::size_t>(count) * static_cast<std::size_t>(stored_bytes(span));
     return coded.size() <= plain ? coded : encode_stored(voxels, count, base, span);
 }
 
-template std::vector<std::uint8_t> encode(const std::int8_t*, const Shape&, Path);
-template std::vector<std::uint8_t> encode(const std::uint8_t*, const Shape&, Path);
-template std::vector<std::uint8_t> encode(const std::int16_t*, const Shape&, Path);
-template std::vector<std::uint8_t> encode(const std::uint16_t*, const Shape&, Path);
-template std::vector<std::uint8_t> encode(const std::int32_t*, const Shape&, Path);
+template std::vector<std::uint8_t> encode(const std::int8_t*, const Shape&, Path, bool);
+template std::vector<std::uint8_t> encode(const std::uint8_t*, const Shape&, Path, bool);
+template std::vector<std::uint8_t> encode(const std::int16_t*, const Shape&, Path, bool);
+template std::vector<std::uint8_t> encode(const std::uint16_t*, const Shape&, Path, bool);
+template std::vector<std::uint8_t> encode(const std::int32_t*, const Shape&, Path, bool);
 
 }  // namespace medcodec::blocks

@@ -22,6 +22,10 @@ struct ContextModel {
     int mode[kMaxContexts] = {};     // token whose frequency is what the others leave
 };
 
+constexpr int kLogBits = 12;  // fraction bits of the integer logarithm
+// log2 in units of 2**-kLogBits.
+std::int64_t log2_fixed(std::uint32_t value);
+
 // Merges neighbouring levels as long as that makes the stream shorter; the same on every machine.
 ContextModel choose_contexts(const std::vector<Counts>& counts, int classes);
 

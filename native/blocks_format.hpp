@@ -32,7 +32,7 @@ constexpr std::int64_t kManyVoxels = 1 << 14;
 constexpr std::ptrdiff_t kPadLeft = 4;    // voxels of slack before each row: neighbours
 constexpr std::ptrdiff_t kPadRight = 28;  // and after it: neighbours and whole vectors
 
-enum Mode : std::uint8_t { kStored = 0, kConstant = 1, kCoded = 2 };
+enum Mode : std::uint8_t { kStored = 0, kConstant = 1, kCoded = 2, kRows = 3 };
 enum Flag : std::uint8_t { kWide = 1, kMapped = 2, kManyLanes = 4 };
 
 // Neighbours by compass direction: P the reference frame, Q the second reference.

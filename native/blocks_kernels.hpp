@@ -104,7 +104,8 @@ const Kernels& scalar_kernels();
 const Kernels* sse2_kernels();  // null where the processor or the compiler lacks them
 const Kernels* avx2_kernels();
 
-enum class Path { kAuto = 0, kScalar = 1, kSse2 = 2, kAvx2 = 3 };
+// AVX-512 is only used for rows; the rest is done by AVX2 then.
+enum class Path { kAuto = 0, kScalar = 1, kSse2 = 2, kAvx2 = 3, kAvx512 = 4 };
 
 // Throws Error if the path is not available here.
 const Kernels& kernels(Path path);

@@ -6,7 +6,6 @@
 namespace medcodec::blocks {
 namespace {
 
-constexpr int kLogBits = 12;            // fraction bits of the integer logarithm
 constexpr std::int64_t kTokenBits = 8;  // what sending one frequency costs, about
 constexpr int kMantissaBits = 4;
 
@@ -29,6 +28,8 @@ std::array<std::uint16_t, 1 << kLogBits> make_log_table() {
     return table;
 }
 
+}  // namespace
+
 std::int64_t log2_fixed(std::uint32_t value) {
     static const auto table = make_log_table();
     int exponent = 0;
@@ -38,6 +39,8 @@ std::int64_t log2_fixed(std::uint32_t value) {
         exponent > kLogBits ? value >> (exponent - kLogBits) : value << (kLogBits - exponent);
     return (static_cast<std::int64_t>(exponent) << kLogBits) + table[mantissa & ((1u << kLogBits) - 1)];
 }
+
+namespace {
 
 std::int64_t cost(const Counts& counts) {
     std::int64_t sum = 0, total = 0, sent = 0;

@@ -23,7 +23,7 @@ const Kernels& scalar_kernels() {
 
 const Kernels& kernels(Path path) {
     const Kernels* found = nullptr;
-    if (path == Path::kAuto || path == Path::kAvx2) found = avx2_kernels();
+    if (path == Path::kAuto || path == Path::kAvx2 || path == Path::kAvx512) found = avx2_kernels();
     if (path == Path::kSse2 || (path == Path::kAuto && !found)) found = sse2_kernels();
     if (path == Path::kScalar || (path == Path::kAuto && !found)) found = &kScalar;
     if (!found) throw Error("this processor or build lacks the vector path that was asked for");

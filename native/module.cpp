@@ -8,6 +8,7 @@ NB_MODULE(_native, m) {
     bind_floats(m);
     bind_labels(m);
     bind_lifting(m);
+    bind_records(m);
     bind_pixels(m);
     bind_subbands(m);
     bind_network(m);

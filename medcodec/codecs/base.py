@@ -173,6 +173,34 @@ class Codec(ABC):
             If ``data`` is not a valid coded group of that shape; never reads out of bounds or loops.
         """
 
+    def decode_many(
+        self,
+        data: bytes,
+        ranges: Sequence[tuple[int, int]],
+        shapes: Sequence[tuple[int, int, int, int]],
+        dtype: np.dtype[Any],
+    ) -> list[AnyArray]:
+        """Return the voxels of several groups, as `decode` returns those of one.
+
+        A codec that decodes small groups quickly saves time here on what surrounds each of them.
+
+        Parameters
+        ----------
+        data
+            Where the coded groups are, each in its range ``(start, stop)``.
+        ranges, shapes
+            One of each for every group.
+        dtype
+            As for `decode`.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If any of the groups is not valid.
+        """
+        coded = (data[start:stop] for start, stop in ranges)
+        return [self.decode(group, shape, dtype) for group, shape in zip(coded, shapes, strict=True)]
+
     def decode_reduced(
         self,
         data: bytes,

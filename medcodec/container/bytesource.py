@@ -56,14 +56,14 @@ class ByteSource:
             with self._lock:
                 self._file.seek(offset)
                 return self._file.read(count)
-        parts: list[bytes] = []
-        while count > 0:
-            part = os.pread(self._descriptor, count, offset)
-            if not part:
-                break
-            parts.append(part)
-            offset, count = offset + len(part), count - len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        first = os.pread(self._descriptor, count, offset)
+        if len(first) == count:
+            return first
+        parts = [first]
+        while parts[-1]:
+            offset, count = offset + len(parts[-1]), count - len(parts[-1])
+            parts.append(os.pread(self._descriptor, count, offset))
+        return b"".join(parts)
 
     def close(self) -> None:
         """Close the file if it was opened here; nothing can be read any more."""

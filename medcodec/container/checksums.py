@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
+
+from medcodec import _native
 
 _CHUNK_BYTES = 1 << 20
 
@@ -25,12 +29,16 @@ def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def voxel_crc(box: npt.NDArray[Any]) -> int:
     """Return the CRC32C of a decoded box: its values in C order, little-endian."""
     flat = np.ascontiguousarray(box).reshape(-1)
-    step = _CHUNK_BYTES // flat.itemsize
-    crc = 0
-    for start in range(0, flat.size, step):
-        # The library takes bytes only: a part at a time, so that no second copy of the box is made.
-        crc = google_crc32c.extend(crc, little_endian(flat[start : start + step]).tobytes())
-    return int(crc)
+    ordered = flat if sys.byteorder == "little" else little_endian(flat)
+    # The compiled library reads arrays where they lie; its substitute in Python wants bytes.
+    return int(google_crc32c.value(ordered if google_crc32c.implementation == "c" else ordered.tobytes()))
+
+
+def voxel_crcs(boxes: Sequence[npt.NDArray[Any]]) -> list[int]:
+    """Return what `voxel_crc` returns, for each of several small boxes in C order."""
+    if sys.byteorder != "little":
+        return [voxel_crc(box) for box in boxes]
+    return _native.crc32c_of_arrays(boxes)
 
 
 def voxel_sha256(voxels: npt.NDArray[Any]) -> bytes:

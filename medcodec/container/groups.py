@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from types import TracebackType
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from medcodec import _native
 from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
-from medcodec.container.checksums import crc32c, voxel_crc
+from medcodec.container.checksums import crc32c, voxel_crc, voxel_crcs
 from medcodec.container.front import Front
 from medcodec.container.header import Header
 from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_voxel_bytes
-from medcodec.container.proof import decode_checked, decode_reduced_checked
+from medcodec.container.proof import decode_checked, decode_many_checked, decode_reduced_checked
 from medcodec.container.trailer import Trailer
 from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
 
 _SCAN_BYTES = 1 << 20
+_RUN_VOXELS = 1 << 19
 
 
 def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
@@ -74,6 +76,15 @@ def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str
     return offsets
 
 
+class Wanted(NamedTuple):
+    """A group to decode: its number, the offset of its record, its coded bytes, the shape of its box."""
+
+    number: int
+    offset: int
+    length: int
+    shape: Shape4
+
+
 @dataclass(frozen=True)
 class GroupReader:
     """Read and decode groups of an open file, from any thread."""
@@ -99,7 +110,11 @@ class GroupReader:
         FormatError, IntegrityError
             If another record, a damaged one or none is there.
         """
-        place = self._place(number, offset)
+        return self._read_coded(number, offset, length, place=self._place(number, offset))
+
+    def _read_coded(
+        self, number: int, offset: int, length: int | None, *, place: str
+    ) -> tuple[RecordHead, bytes]:
         record = self.file.read(offset, RECORD_HEAD.size + (length or 0))
         head = RecordHead.parse(record[: RECORD_HEAD.size], place=place)
         if head.number != number or length not in {None, head.length}:
@@ -113,19 +128,59 @@ class GroupReader:
             raise IntegrityError(msg)
         return head, coded
 
-    def decode(self, number: int, offset: int, length: int | None = None) -> npt.NDArray[Any]:
+    def decode_some(self, wanted: Sequence[Wanted]) -> Iterator[npt.NDArray[Any]]:
+        """Yield the voxels of groups, checked; small ones that lie side by side in the file are done at once.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If a record or its coded bytes are damaged.
+        """
+        for run in _runs(wanted):
+            together = self._decode_run(run) if len(run) > 1 else None
+            # One by one, errors name the group.
+            yield from together or (self.decode(*group[:3], shape=group.shape) for group in run)
+
+    def _decode_run(self, run: Sequence[Wanted]) -> list[npt.NDArray[Any]] | None:
+        """Return the voxels of successive groups; None if anything is wrong with one of them."""
+        begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
+        data = self.file.read(begin, end - begin)
+        numbers, lengths = [group.number for group in run], [group.length for group in run]
+        expected = _native.records_check(data, numbers, lengths)
+        if expected is None:
+            return None
+        starts = [group.offset - begin + RECORD_HEAD.size for group in run]
+        ranges = [(start, start + group.length) for start, group in zip(starts, run, strict=True)]
+        shapes, dtype = [group.shape for group in run], self.header.layout.frame_dtype
+        try:
+            boxes = decode_many_checked(self.codec, data, ranges, shapes, dtype)
+        except MedcodecError:
+            return None
+        boxes = [np.ascontiguousarray(box) for box in boxes]
+        return boxes if voxel_crcs(boxes) == expected else None
+
+    def decode(
+        self, number: int, offset: int, length: int | None = None, *, shape: Shape4 | None = None
+    ) -> npt.NDArray[Any]:
         """Return the voxels of a group, shape ``(sequences, frames, height, width)``, checked.
+
+        Parameters
+        ----------
+        number, offset, length
+            As for `read_coded`.
+        shape
+            Of the group's box, if that is known.
 
         Raises
         ------
         FormatError, IntegrityError
             If its record or its coded bytes are damaged.
         """
-        head, coded = self.read_coded(number, offset, length)
-        place = self._place(number, offset)
-        shape = box_shape(self.header.grid.box(number))
-        with _placed(place):
-            box = decode_checked(self.codec, coded, shape, self.header.layout.frame_dtype)
+        place, dtype = self._place(number, offset), self.header.layout.frame_dtype
+        head, coded = self._read_coded(number, offset, length, place=place)
+        shape = shape or box_shape(self.header.grid.box(number))
+        with _Placed(place):
+            box = decode_checked(self.codec, coded, shape, dtype)
         if voxel_crc(box) != head.voxel_crc:
             msg = f"{place}: the decoded voxels do not match their checksum; this machine or this version of "
             msg += f"codec {self.codec.name!r} decodes differently from the one that wrote the file"
@@ -148,7 +203,7 @@ class GroupReader:
         """
         _, coded = self.read_coded(number, offset, length)
         shape = box_shape(self.header.grid.box(number))
-        with _placed(self._place(number, offset)):
+        with _Placed(self._place(number, offset)):
             return decode_reduced_checked(
                 self.codec, coded, shape, self.header.layout.frame_dtype, scale=scale, frames=frames
             )
@@ -157,13 +212,38 @@ class GroupReader:
         return f"{self.file.name}: group {number} at offset {offset}"
 
 
-@contextmanager
-def _placed(place: str) -> Iterator[None]:
-    try:
-        yield
-    except MedcodecError as error:
-        msg = f"{place}: {error}"
-        raise type(error)(msg) from error
+class _Placed:
+    """Names the place in the errors of what is done within."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, MedcodecError):
+            msg = f"{self._place}: {error}"
+            raise type(error)(msg) from error
+
+
+def _runs(wanted: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
+    """Yield groups that follow each other in the file together, as long as they are small."""
+    run: list[Wanted] = []
+    end = voxels = 0
+    for group in wanted:
+        voxels += math.prod(group.shape)
+        if run and (group.offset != end or voxels > _RUN_VOXELS):
+            yield run
+            run, voxels = [], math.prod(group.shape)
+        run.append(group)
+        end = group.offset + RECORD_HEAD.size + group.length
+    if run:
+        yield run
 
 
 def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:

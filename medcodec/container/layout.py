@@ -6,7 +6,7 @@ import lzma
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from medcodec.container.checksums import crc32c
 from medcodec.container.dictionary import HEADER_DICTIONARY
@@ -114,8 +114,7 @@ class SectionHead:
         return body
 
 
-@dataclass(frozen=True)
-class RecordHead:
+class RecordHead(NamedTuple):
     """What stands before a group's coded bytes.
 
     Parameters

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from medcodec.codecs.base import Codec
 from medcodec.errors import IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4
+
+T = TypeVar("T")
 
 
 def decode_checked(
@@ -24,7 +26,7 @@ def decode_checked(
     IntegrityError
         If the codec fails, or returns another shape or dtype than it should.
     """
-    return _checked(codec, lambda: codec.decode(coded, shape, dtype), shape, dtype)
+    return _checked(codec, partial(codec.decode, coded, shape, dtype), shape, dtype)
 
 
 def decode_reduced_checked(
@@ -42,20 +44,48 @@ def decode_reduced_checked(
     return _checked(codec, decode, smaller, dtype)
 
 
+def decode_many_checked(
+    codec: Codec,
+    data: bytes,
+    ranges: Sequence[tuple[int, int]],
+    shapes: Sequence[Shape4],
+    dtype: np.dtype[Any],
+) -> list[npt.NDArray[Any]]:
+    """Decode several boxes, as `decode_checked` does one; see `Codec.decode_many`.
+
+    Raises
+    ------
+    IntegrityError
+        If the codec fails, or returns other shapes or another dtype than it should.
+    """
+    boxes = _guarded(codec, partial(codec.decode_many, data, ranges, shapes, dtype))
+    for box, shape in zip(boxes, shapes, strict=True):
+        _check(codec, box, shape, dtype)
+    return boxes
+
+
 def _checked(
     codec: Codec, decode: Callable[[], npt.NDArray[Any]], shape: Shape4, dtype: np.dtype[Any]
 ) -> npt.NDArray[Any]:
+    box = _guarded(codec, decode)
+    _check(codec, box, shape, dtype)
+    return box
+
+
+def _guarded(codec: Codec, decode: Callable[[], T]) -> T:
     try:
-        box = decode()
+        return decode()
     except MedcodecError:
         raise
     except Exception as error:
         msg = f"codec {codec.name!r} cannot decode it ({type(error).__name__}: {error})"
         raise IntegrityError(msg) from error
+
+
+def _check(codec: Codec, box: npt.NDArray[Any], shape: Shape4, dtype: np.dtype[Any]) -> None:
     if box.shape != shape or box.dtype != dtype:
         msg = f"codec {codec.name!r} returned {box.dtype} {box.shape} instead of {dtype} {shape}"
         raise IntegrityError(msg)
-    return box
 
 
 def same_bits(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> bool:

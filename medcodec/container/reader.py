@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -14,7 +16,7 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, group_offsets
+from medcodec.container.groups import GroupReader, Wanted, allocate, check_voxel_bytes, group_offsets
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
 from medcodec.container.nibabel_header import nibabel_header
@@ -29,6 +31,8 @@ from medcodec.volume.model import SourceRecord
 
 AnyArray = npt.NDArray[Any]
 _SHARES = 4
+# Threads are started for what would take longer than this: starting them takes about a millisecond.
+_SOON_SECONDS = 0.01
 Resolve = Callable[[CodecIdentity], Codec]
 
 
@@ -247,30 +251,37 @@ class MedcFile:
     def _read(self, ranges: tuple[range, ...]) -> AnyArray:
         region = Region(self.info.layout, ranges)
         frames = allocate(region.frame_shape, self.info.layout.frame_dtype, name=self.name)
-
         parts = list(select(self.info.grid, region))
-        threads = min(self.threads, len(parts))
-
-        def place(some: list[Part]) -> None:
-            for part in some:
-                frames[part.target] = self._group(part)[part.local]
-
+        begun = time.perf_counter()
+        self._place(frames, parts[:1])
+        rest = parts[1:]
+        soon = (time.perf_counter() - begun) * len(rest) < _SOON_SECONDS
+        threads = 1 if soon else min(self.threads, len(rest))
         # A few at a time: handing a small box to another thread takes about as long as decoding it.
-        share = -(-len(parts) // max(1, _SHARES * threads))
-        shares = [parts[first : first + share] for first in range(0, len(parts), max(1, share))]
-        for _ in ordered_map(place, shares, threads=threads):
+        share = max(1, -(-len(rest) // (_SHARES * threads)))
+        shares = (rest[first : first + share] for first in range(0, len(rest), share))
+        for _ in ordered_map(partial(self._place, frames), shares, threads=threads):
             pass
         return region.to_volume(frames)
 
-    def _group(self, part: Part) -> AnyArray:
-        box = self._cache.get(part.number)
-        if box is None:
-            box = self._groups.decode(
-                part.number, self._offsets[part.number], self._trailer.lengths[part.number]
-            )
+    def _place(self, frames: AnyArray, parts: list[Part]) -> None:
+        missing = []
+        for part in parts:
+            box = self._cache.get(part.number)
+            if box is None:
+                missing.append(part)
+            else:
+                frames[part.target] = box[part.local]
+        for part, box in zip(missing, self._decode(missing), strict=True):
+            frames[part.target] = box[part.local]
             if not part.whole:
                 self._cache.put(part.number, box)
-        return box
+
+    def _decode(self, parts: list[Part]) -> Iterator[AnyArray]:
+        offsets, lengths = self._offsets, self._trailer.lengths
+        return self._groups.decode_some(
+            [Wanted(part.number, offsets[part.number], lengths[part.number], part.shape) for part in parts]
+        )
 
 
 def read_structure(file: ByteSource) -> tuple[Front, Trailer, list[int]]:

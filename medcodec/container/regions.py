@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -57,13 +57,12 @@ class Region:
         return self.layout.from_frames(frames, tuple(len(part) for part in self._full_ranges))
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What one box gives to a region: ``region[target] = box[local]``.
 
     Parameters
     ----------
-    number
+    number, shape
         Of the box.
     target, local
         Indices into the region's frame array and into the box.
@@ -72,6 +71,7 @@ class Part:
     """
 
     number: int
+    shape: Shape4
     target: Index4
     local: Index4
     whole: bool
@@ -81,21 +81,26 @@ def select(grid: Grid, region: Region) -> Iterator[Part]:
     """Yield the parts of all boxes that a region touches, in the order of the boxes."""
     if math.prod(region.frame_shape) == 0:
         return
-    cuts = [
+    s_cuts, f_cuts, h_cuts, w_cuts = (
         list(_cuts(region.role_indices(role), starts, size))
         for role, starts, size in zip(region.layout.roles, grid.starts, grid.shape, strict=True)
-    ]
-    for cells in product(*cuts):
-        number = 0
-        for cell, count in zip(cells, grid.counts, strict=True):
-            number = number * count + cell.number
-        s, f, h, w = (cell.target for cell in cells)
-        yield Part(number, (s, f, h, w), _as_index(cells), all(cell.whole for cell in cells))
+    )
+    _, f_count, h_count, w_count = grid.counts
+    for s, f, h in product(s_cuts, f_cuts, h_cuts):
+        first = ((s.number * f_count + f.number) * h_count + h.number) * w_count
+        for w in w_cuts:
+            yield Part(
+                first + w.number,
+                (s.length, f.length, h.length, w.length),
+                (s.target, f.target, h.target, w.target),
+                _as_index((s, f, h, w)),
+                s.whole and f.whole and h.whole and w.whole,
+            )
 
 
-@dataclass(frozen=True)
-class _Cut:
+class _Cut(NamedTuple):
     number: int
+    length: int
     target: slice
     local: Indices
     local_slice: slice | None
@@ -109,15 +114,16 @@ def _cuts(indices: Indices, starts: Sequence[int], size: int) -> Iterator[_Cut]:
         stop = starts[number + 1] if number + 1 < len(starts) else size
         end = int(np.searchsorted(indices, stop))
         local = indices[at:end] - starts[number]
-        whole = end - at == stop - starts[number]
-        yield _Cut(number, slice(at, end), local, _as_slice(local), whole)
+        length = stop - starts[number]
+        yield _Cut(number, length, slice(at, end), local, _as_slice(local), end - at == length)
         at = end
 
 
-def _as_index(cells: Sequence[_Cut]) -> Index4:
-    slices: list[Any] = [cell.local_slice for cell in cells]
-    s, f, h, w = slices if all(slices) else np.ix_(*(cell.local for cell in cells))
-    return s, f, h, w
+def _as_index(cells: tuple[_Cut, _Cut, _Cut, _Cut]) -> Index4:
+    s, f, h, w = cells
+    if s.local_slice and f.local_slice and h.local_slice and w.local_slice:
+        return s.local_slice, f.local_slice, h.local_slice, w.local_slice
+    return cast(Index4, np.ix_(s.local, f.local, h.local, w.local))
 
 
 def _as_slice(local: Indices) -> slice | None:

@@ -32,14 +32,14 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def decoded_groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every group that is decoded adds its number."""
-    from medcodec.container.groups import GroupReader
+    from medcodec.container.groups import GroupReader, Wanted
 
     numbers: list[int] = []
-    decode = GroupReader.decode
+    decode = GroupReader.decode_some
 
-    def counting(self: GroupReader, number: int, *args: int) -> object:
-        numbers.append(number)
-        return decode(self, number, *args)
+    def counting(self: GroupReader, wanted: list[Wanted]) -> object:
+        numbers.extend(group.number for group in wanted)
+        return decode(self, wanted)
 
-    monkeypatch.setattr(GroupReader, "decode", counting)
+    monkeypatch.setattr(GroupReader, "decode_some", counting)
     return numbers

@@ -25,13 +25,13 @@ AFFINE = np.array([[0.0, -2, 0, 10], [2, 0, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1]]
 def decoded(monkeypatch):
     """The numbers of the groups that were decoded."""
     numbers: list[int] = []
-    original = GroupReader.decode
+    original = GroupReader.decode_some
 
-    def decode(self, number, *rest):
-        numbers.append(number)
-        return original(self, number, *rest)
+    def decode_some(self, wanted):
+        numbers.extend(group.number for group in wanted)
+        return original(self, wanted)
 
-    monkeypatch.setattr(GroupReader, "decode", decode)
+    monkeypatch.setattr(GroupReader, "decode_some", decode_some)
     return numbers
 
 

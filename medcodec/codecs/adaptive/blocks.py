@@ -6,6 +6,7 @@ This is a thin layer over the native kernel, which releases the interpreter lock
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 _NATIVE_DTYPES = frozenset(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
 
 
-def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
+def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False) -> bytes:
     """Encode a group of frames without loss.
 
     Parameters
@@ -27,7 +28,9 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
         ``n`` is predicted from frame ``n - 1`` of its sequence and frame ``n`` of the sequence before.
         Values within a range of ``2**16`` take the fast 16-bit path.
     path
-        Instruction set: "auto", "scalar", "sse2" or "avx2"; all give the same bytes.
+        Instruction set: "auto", "scalar", "sse2", "avx2" or "avx512"; all give the same bytes.
+    by_rows
+        Code small boxes, of at most 32 frames, rows and columns, for quick decoding.
 
     Raises
     ------
@@ -37,13 +40,20 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto") -> bytes:
     if voxels.ndim != 4:
         msg = f"voxels have {voxels.ndim} axes; the block coder takes (sequences, frames, height, width)"
         raise UnsupportedDataError(msg)
-    return _native.blocks_encode(np.ascontiguousarray(_narrowed(voxels)), path=path)
+    return _native.blocks_encode(np.ascontiguousarray(_narrowed(voxels)), path=path, by_rows=by_rows)
 
 
 def decode_blocks(
-    data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any], *, path: str = "auto"
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    *,
+    start: int = 0,
+    path: str = "auto",
 ) -> AnyArray:
     """Return the voxels that `encode_blocks` was given, as an array of ``shape`` and ``dtype``.
+
+    The stream begins at byte ``start`` of ``data``.
 
     Raises
     ------
@@ -51,16 +61,42 @@ def decode_blocks(
         If ``data`` is damaged, or does not fit ``shape`` or ``dtype``. Some damage passes unnoticed and gives
         wrong voxels: the container's checksums are what finds it.
     """
-    dtype = np.dtype(dtype).newbyteorder("=")
+    dtype = dtype if dtype.isnative else dtype.newbyteorder("=")
     out = np.empty(shape, dtype if dtype in _NATIVE_DTYPES else np.int32)
     try:
-        _native.blocks_decode(data, out, path=path)
+        _native.blocks_decode(data, out, start=start, path=path)
     except RuntimeError as error:
         msg = f"group of {shape} {dtype} voxels: {error}; the file is damaged, restore it from a copy"
         raise FormatError(msg) from error
     if out.dtype == dtype:
         return out
     return _checked_cast(out, dtype)
+
+
+def decode_many_blocks(
+    data: bytes,
+    ranges: Sequence[tuple[int, int]],
+    shapes: Sequence[tuple[int, int, int, int]],
+    dtype: np.dtype[Any],
+) -> list[AnyArray] | None:
+    """Return what `decode_blocks` returns for each range ``(start, stop)`` of ``data``.
+
+    None if the kernel has no voxels of this ``dtype``.
+
+    Raises
+    ------
+    FormatError
+        If any of the streams is damaged.
+    """
+    if dtype not in _NATIVE_DTYPES:
+        return None
+    out = [np.empty(shape, dtype) for shape in shapes]
+    try:
+        _native.blocks_decode_many(data, ranges, out)
+    except RuntimeError as error:
+        msg = f"one of {len(out)} groups: {error}; the file is damaged, restore it from a copy"
+        raise FormatError(msg) from error
+    return out
 
 
 def _narrowed(voxels: AnyArray) -> AnyArray:

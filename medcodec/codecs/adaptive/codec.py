@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -86,3 +87,10 @@ class AdaptiveCodec(Codec):
     def decode(self, data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any]) -> AnyArray:
         """Return the group's voxels; raise `FormatError` if ``data`` is not a valid group of that shape."""
         return streams.decode(data, shape, dtype)
+
+    def decode_many(
+        self, data: bytes, ranges: Sequence[tuple[int, int]], shapes: Sequence[Shape], dtype: np.dtype[Any]
+    ) -> list[AnyArray]:
+        """Return the voxels of several groups; those that are all block streams in one call of the kernel."""
+        found = streams.decode_block_streams(data, ranges, shapes, dtype)
+        return super().decode_many(data, ranges, shapes, dtype) if found is None else found

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
+from medcodec.codecs.adaptive.blocks import decode_blocks, decode_many_blocks, encode_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
@@ -47,13 +47,13 @@ Shape = tuple[int, int, int, int]
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
     if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
-        return bytes([_BLOCKS]) + encode_blocks(voxels)
+        return bytes([_BLOCKS]) + encode_blocks(voxels, by_rows=True)
     mapped = map_voxels(voxels)
     if mapped is None:
         return bytes([_FLOATS]) + encode_floats(voxels)
     mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
-        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels))
+        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
     coded = min(
         (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
     )
@@ -90,10 +90,10 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     FormatError
         If ``data`` is not a valid coding of a group of that shape and dtype.
     """
+    if data[:1] == bytes([_BLOCKS]):
+        return decode_blocks(data, shape, dtype, start=1)
     reader = ByteReader(data)
     coder = reader.take(1)[0]
-    if coder == _BLOCKS:
-        return decode_blocks(reader.rest(), shape, dtype)
     if coder == _FLOATS:
         return decode_floats(reader.rest(), shape, dtype)
     if coder == _LZMA:
@@ -113,6 +113,21 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     return mapping.to_voxels(levels, dtype)
 
 
+def decode_block_streams(
+    data: bytes, ranges: Sequence[tuple[int, int]], shapes: Sequence[Shape], dtype: np.dtype[Any]
+) -> list[AnyArray] | None:
+    """Return the voxels of the groups in ranges of ``data``; None unless all are block streams of voxels.
+
+    Raises
+    ------
+    FormatError
+        If one of them is damaged.
+    """
+    if any(start >= stop or data[start] != _BLOCKS for start, stop in ranges):
+        return None
+    return decode_many_blocks(data, [(start + 1, stop) for start, stop in ranges], shapes, dtype)
+
+
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
     """Yield the codings that may be smallest, with their coders."""
     count, (least, most) = mapping.level_count, _UNDECIDED[effort]
@@ -130,7 +145,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     if effort == "fastest" or (effort == "fast" and levels.shape[3] > MAX_WIDTH):
-        return _BLOCK_LEVELS, encode_blocks(levels)
+        return _BLOCK_LEVELS, encode_blocks(levels, by_rows=effort == "fastest")
     if effort == "fast":
         return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)

@@ -1,0 +1,80 @@
+"""Small groups side by side are checked and decoded in one call: the same voxels, the same errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+import pytest
+
+import medcodec
+from medcodec import _native
+from medcodec.codecs.base import Codec
+from medcodec.container.groups import GroupReader
+from medcodec.container.layout import RECORD_HEAD, RecordHead
+from medcodec.errors import FormatError, IntegrityError
+
+RNG = np.random.default_rng(6)
+VOXELS = (np.indices((70, 66, 40)).sum(0) * 5 + RNG.integers(0, 20, (70, 66, 40))).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "patches.medc"
+    medcodec.compress(VOXELS, path, effort="fastest", group_frames=32, tile=32)
+    return path
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 3071, 3072, 3079, 70001])
+def test_checksums_are_those_of_the_library(size: int) -> None:
+    data = RNG.integers(0, 256, size, dtype=np.uint8)
+    expected = google_crc32c.value(data.tobytes())
+    assert _native.crc32c_of_arrays([data, data.reshape(1, -1)]) == [expected, expected]
+
+
+def test_records_are_checked_to_the_last_bit() -> None:
+    coded = [b"first", b"", b"the third"]
+    records = b"".join(
+        RecordHead(number + 7, len(data), google_crc32c.value(data), 100 + number).pack() + data
+        for number, data in enumerate(coded)
+    )
+    numbers, lengths = [7, 8, 9], [len(data) for data in coded]
+    assert _native.records_check(records, numbers, lengths) == [100, 101, 102]
+    assert _native.records_check(records, [7, 8, 10], lengths) is None
+    assert _native.records_check(records, numbers, [5, 0, 8]) is None
+    assert _native.records_check(records, numbers, [5, 0, 2**63]) is None
+    for size in range(len(records)):
+        assert _native.records_check(records[:size], numbers, lengths) is None
+    for bit in range(8 * len(records)):
+        damaged = bytearray(records)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert _native.records_check(bytes(damaged), numbers, lengths) is None
+
+
+def test_runs_give_what_single_groups_give(patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = (slice(5, 69), slice(None, None, 3), slice(2, 39))
+    with medcodec.open(patches) as file:
+        np.testing.assert_array_equal(file[key], VOXELS[key])
+        np.testing.assert_array_equal(file[key], VOXELS[key])
+    monkeypatch.setattr(GroupReader, "_decode_run", lambda *_: None)
+    with medcodec.open(patches, threads=2) as file:
+        np.testing.assert_array_equal(file[...], VOXELS)
+
+
+def test_codecs_need_not_know_of_runs(patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with medcodec.open(patches) as file:
+        monkeypatch.setattr(type(file._groups.codec), "decode_many", Codec.decode_many)
+        np.testing.assert_array_equal(file[...], VOXELS)
+
+
+@pytest.mark.parametrize("part", [2, RECORD_HEAD.size + 40, -1])
+def test_errors_name_the_damaged_group(patches: Path, tmp_path: Path, part: int) -> None:
+    data = bytearray(patches.read_bytes())
+    with medcodec.open(patches) as file:
+        offset, length = file._offsets[1], file.coded_lengths[1]
+    data[offset + (part if part > 0 else RECORD_HEAD.size + length - 1)] ^= 4
+    damaged = tmp_path / "damaged.medc"
+    damaged.write_bytes(data)
+    with medcodec.open(damaged) as file, pytest.raises((FormatError, IntegrityError), match="group 1 at"):
+        file[...]
