@@ -17,6 +17,8 @@ from medcodec.cli import main
 from medcodec.cli.console import human_bytes
 
 ROOT = Path(__file__).parents[2]
+# Where programs start: not beside the sources, which have no kernels.
+AWAY = Path(__file__).parent
 RUN = f"""
 import sys; sys.path.insert(0, {str(ROOT / "tests")!r})
 import conftest
@@ -249,7 +251,7 @@ class TestManyScans:
 
 def piped(*arguments: object, data: bytes = b"") -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", RUN, *map(str, arguments)]
-    return subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
+    return subprocess.run(command, input=data, cwd=AWAY, capture_output=True, check=False, timeout=60)
 
 
 def test_pipes(scan):
@@ -274,7 +276,7 @@ def test_no_escape_codes_into_pipes(scan):
 def test_reader_that_goes_away(scan, tmp_path):
     medc("compress", scan, "-q")
     command = [sys.executable, "-c", RUN, "info", *[str(tmp_path / "scan.medc")] * 3000]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=AWAY, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -285,7 +287,7 @@ def test_reader_that_goes_away(scan, tmp_path):
 def test_interrupt(tmp_path):
     np.save(tmp_path / "large.npy", voxels(0, (300, 300, 40)))
     command = [sys.executable, "-c", RUN, "compress", str(tmp_path / "large.npy"), "--codec", "test-lzma"]
-    with subprocess.Popen([*command, "--group", "1"], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*command, "--group", "1"], cwd=AWAY, stderr=subprocess.PIPE) as process:
         while process.poll() is None and not list(tmp_path.glob(".large*")):
             pass
         process.send_signal(signal.SIGINT)

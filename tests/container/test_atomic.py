@@ -118,7 +118,11 @@ def test_missing_and_read_only_folders(scan, tmp_path):
 def run(code: str, *arguments: object, **options) -> subprocess.Popen:
     prelude = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest, medcodec\n"
     command = [sys.executable, "-c", prelude + code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    # Not beside the sources, which have no kernels.
+    away = ROOT / "tests"
+    return subprocess.Popen(
+        command, cwd=away, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
 
 
 FULL_DISK = """
