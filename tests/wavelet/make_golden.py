@@ -25,7 +25,9 @@ QUALITIES = {"lossless": None, "fine": 16.0, "coarse": 7.0}
 def volumes() -> dict[str, np.ndarray]:
     """Return what is coded."""
     head = np.asarray(nib.load(HEAD).dataobj)[110:174, 160:216, :10]
-    return {"phantom": phantom((40, 48, 12)), "head": np.asfortranarray(head)}
+    padded = phantom((40, 44, 6))
+    padded[:9], padded[:, 33:] = 0, 0
+    return {"phantom": phantom((40, 48, 12)), "head": np.asfortranarray(head), "padded": padded}
 
 
 def main(sizes: list[str]) -> None:

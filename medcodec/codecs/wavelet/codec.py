@@ -9,6 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
+from medcodec.codecs.wavelet.background import (
+    Frames,
+    Mask,
+    background,
+    filled,
+    pack_background,
+    parse_background,
+)
 from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder, squared_error
@@ -142,9 +150,10 @@ class WaveletCodec(Codec):
             msg = "the wavelet codec bounds errors only of values below 2^63; use the adaptive codec"
             raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
-        effort, gops = EFFORTS[self.effort]
-        coded = [self._encode(frames, intensity, gop, effort) for gop in _useful(gops, frames.shape[1])]
-        best = min(coded, key=lambda group: group[1])[0]
+        mask = None if self.exact else background(frames)
+        if mask is not None and not self._pays(frames, mask, intensity):
+            mask = None
+        best = self._best(frames, intensity, mask)
         if not codec._bound:
             return best.data
         decoded = intensity.backward(best.pictures, np.dtype(np.int64))
@@ -152,9 +161,27 @@ class WaveletCodec(Codec):
         moves = corrections(wanted, decoded, codec._bound)
         return pack_bounded(encode_corrections(moves, decoded, codec._bound), best.data)
 
+    def _best(self, frames: Frames, intensity: Intensity, mask: Mask | None = None) -> CodedGroup:
+        """Return the group with the distance of key frames that costs least."""
+        effort, gops = EFFORTS[self.effort]
+        gops = _useful(gops, frames.shape[1])
+        coded = [self._encode(frames, intensity, gop, effort, mask=mask) for gop in gops]
+        return min(coded, key=lambda group: group[1])[0]
+
+    def _pays(self, frames: Frames, mask: Mask, intensity: Intensity) -> bool:
+        """Return whether a mask of the background costs less than it saves, by a few frames in the middle."""
+        middle = (frames.shape[1] - 1) // 2
+        part = np.s_[:1, max(0, middle - 1) : middle + 2]
+        effort = EFFORTS["fast"][0]
+        plain, masked = (
+            self._encode(frames[part], intensity, 2, effort, mask=tried)[1] for tried in (None, mask[part])
+        )
+        return masked < plain
+
     def _encode(
-        self, frames: np.ndarray, intensity: Intensity, gop: int, effort: Effort
+        self, frames: Frames, intensity: Intensity, gop: int, effort: Effort, *, mask: Mask | None
     ) -> tuple[CodedGroup, float]:
+        """Return a coded group, and rate and distortion as one number."""
         layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
         value = 1 << intensity.fraction_bits
         top = intensity.top
@@ -163,8 +190,12 @@ class WaveletCodec(Codec):
             quality = quality_within(self._bound, layers, value=value)
         elif self.quality is not None:
             quality = quality_of(self.quality, max(top, 1), layers, value=value)
-        encoder = GroupEncoder(frames, top, gop=gop, quality=quality, model=self._networks(), effort=effort)
-        coded = encoder.encode()
+        seen = frames if mask is None else filled(frames, mask)
+        coded = GroupEncoder(
+            seen, top, gop=gop, quality=quality, model=self._networks(), effort=effort
+        ).encode()
+        if mask is not None:
+            coded = CodedGroup(pack_background(mask, coded.data), np.where(mask, 0, coded.pictures))
         return coded, _cost(coded, frames, quality)
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
@@ -180,11 +211,14 @@ class WaveletCodec(Codec):
         intensity = self._intensity(dtype)
         networks = self._networks()
         moved, data = parse_bounded(data) if self._bound else (b"", data)
+        mask, data = parse_background(data, shape)
         symbols = parse_symbols(data, shape, networks)
         if len(symbols.frames) != shape[0] * shape[1]:
             msg = "a group of the wavelet codec lacks temporal layers: the data is cut off"
             raise FormatError(msg)
         pictures = synthesise(symbols, shape, intensity.top, networks)
+        if mask is not None:
+            pictures[mask] = 0
         if not self._bound:
             return intensity.backward(pictures, dtype)
         decoded = intensity.backward(pictures, np.dtype(np.int64))
@@ -202,9 +236,12 @@ class WaveletCodec(Codec):
         intensity = self._intensity(dtype)
         if self._bound:
             _, data = parse_bounded(data)
+        mask, data = parse_background(data, shape)
         pictures = decode_frames(
             data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
         )
+        if mask is not None:
+            pictures[mask[:, frames, ::scale, ::scale]] = 0
         return intensity.backward(pictures, dtype)
 
     def _networks(self) -> WaveletModel | None:
@@ -220,7 +257,7 @@ def _useful(gops: tuple[int, ...], frames: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(min(gop, most) for gop in gops))
 
 
-def _cost(coded: CodedGroup, frames: np.ndarray, quality: Quality | None) -> float:
+def _cost(coded: CodedGroup, frames: Frames, quality: Quality | None) -> float:
     """Return rate and distortion as one number: squared errors in working units, and weighted bits."""
     bits = 8.0 * len(coded.data)
     if quality is None:

@@ -8,7 +8,8 @@ bit 1 fused, bit 2 enhanced) and, where predicted, ``<H`` and as many bytes of m
 `medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then holds fewer frames.
 
 Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
-`medcodec.codecs.wavelet.bounded`).
+`medcodec.codecs.wavelet.bounded`); after them, a mask of the background where there is one (see
+`medcodec.codecs.wavelet.background`).
 """
 
 from __future__ import annotations
