@@ -167,8 +167,9 @@ class Reached:
 
 
 def settings_text(codec: Codec) -> str:
-    """Return a codec's name and settings on one line."""
-    settings = ", ".join(f"{key}={value}" for key, value in codec.to_dict().items() if value is not None)
+    """Return a codec's name and the settings that were chosen, on one line."""
+    chosen = {key: value for key, value in codec.to_dict().items() if key not in codec.derived}
+    settings = ", ".join(f"{key}={value}" for key, value in chosen.items() if value is not None)
     return f"{codec.name} ({settings})" if settings else codec.name
 
 

@@ -68,6 +68,8 @@ class Codec(ABC):
     capabilities: ClassVar[Capabilities]
     model_sha256: str | None = None
     quality_range: ClassVar[tuple[float, float] | None] = None
+    # Settings that follow from others or from the volume, which lines for people leave out.
+    derived: ClassVar[tuple[str, ...]] = ()
 
     @property
     def exact(self) -> bool:

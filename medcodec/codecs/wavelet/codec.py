@@ -72,6 +72,7 @@ class WaveletCodec(Codec):
         lossless=True, error_bound=True, max_bits=16, floats=True, needs_weights=True
     )
     quality_range: ClassVar[tuple[float, float] | None] = (0.0, BEST)
+    derived: ClassVar[tuple[str, ...]] = ("model", "low", "high")
 
     def __post_init__(self) -> None:
         if self.quality is not None and not 0 <= self.quality <= BEST:
