@@ -40,16 +40,19 @@ def test_records_are_checked_to_the_last_bit() -> None:
         for number, data in enumerate(coded)
     )
     numbers, lengths = [7, 8, 9], [len(data) for data in coded]
-    assert _native.records_check(records, numbers, lengths) == [100, 101, 102]
-    assert _native.records_check(records, [7, 8, 10], lengths) is None
-    assert _native.records_check(records, numbers, [5, 0, 8]) is None
-    assert _native.records_check(records, numbers, [5, 0, 2**63]) is None
+    starts = [0, RECORD_HEAD.size + 5, 2 * RECORD_HEAD.size + 5]
+    assert _native.records_check(records, starts, numbers, lengths) == [100, 101, 102]
+    assert _native.records_check(records, starts[1:], numbers[1:], lengths[1:]) == [101, 102]
+    assert _native.records_check(records, starts, [7, 8, 10], lengths) is None
+    assert _native.records_check(records, starts, numbers, [5, 0, 8]) is None
+    assert _native.records_check(records, starts, numbers, [5, 0, 2**63]) is None
+    assert _native.records_check(records, [*starts[:2], 2**63], numbers, lengths) is None
     for size in range(len(records)):
-        assert _native.records_check(records[:size], numbers, lengths) is None
+        assert _native.records_check(records[:size], starts, numbers, lengths) is None
     for bit in range(8 * len(records)):
         damaged = bytearray(records)
         damaged[bit // 8] ^= 1 << bit % 8
-        assert _native.records_check(bytes(damaged), numbers, lengths) is None
+        assert _native.records_check(bytes(damaged), starts, numbers, lengths) is None
 
 
 def test_runs_give_what_single_groups_give(patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +60,9 @@ def test_runs_give_what_single_groups_give(patches: Path, monkeypatch: pytest.Mo
     with medcodec.open(patches) as file:
         np.testing.assert_array_equal(file[key], VOXELS[key])
         np.testing.assert_array_equal(file[key], VOXELS[key])
+    monkeypatch.setattr(GroupReader, "place_run", lambda *_: False)
+    with medcodec.open(patches) as file:
+        np.testing.assert_array_equal(file[...], VOXELS)
     monkeypatch.setattr(GroupReader, "_decode_run", lambda *_: None)
     with medcodec.open(patches, threads=2) as file:
         np.testing.assert_array_equal(file[...], VOXELS)
@@ -64,6 +70,7 @@ def test_runs_give_what_single_groups_give(patches: Path, monkeypatch: pytest.Mo
 
 def test_codecs_need_not_know_of_runs(patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with medcodec.open(patches) as file:
+        monkeypatch.setattr(type(file._groups.codec), "place_many", Codec.place_many)
         monkeypatch.setattr(type(file._groups.codec), "decode_many", Codec.decode_many)
         np.testing.assert_array_equal(file[...], VOXELS)
 
