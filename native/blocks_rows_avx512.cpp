@@ -46,14 +46,10 @@ class Lanes {
     static constexpr int kOver = 16;  // bytes that may be read past the words of a row
 
     explicit Lanes(const Task& task) : words(task.words) {
-        for (int v = 0; v < 4; ++v) {
-            alignas(32) std::uint32_t states[8];
-            for (int n = 0; n < 8; ++n) {
-                std::memcpy(states + n, task.states + 4 * (4 * n + v), 4);
-                if (4 * n + v < task.size.width) active_[v] = static_cast<__mmask8>(active_[v] | 1 << n);
-            }
-            state_[v] = load(states);
-        }
+        start<0>(task);
+        start<1>(task);
+        start<2>(task);
+        start<3>(task);
     }
 
     // `contexts` are multiplied by 4, one in each byte.
@@ -65,8 +61,8 @@ class Lanes {
     // Goes on by one token per column; returns the tokens by columns.
     template <bool kAll>
     Reg take(const Entries& entries) {
-        const Reg a = step<kAll>(0, entries), b = step<kAll>(1, entries);
-        const Reg c = step<kAll>(2, entries), d = step<kAll>(3, entries);
+        const Reg a = step<0, kAll>(entries), b = step<1, kAll>(entries);
+        const Reg c = step<2, kAll>(entries), d = step<3, kAll>(entries);
         const Reg byte = _mm256_set1_epi32(255);
         const Reg low = _mm256_or_si256(_mm256_and_si256(a, byte), _mm256_slli_epi32(b, 8));
         const Reg high = _mm256_or_si256(_mm256_and_si256(c, byte), _mm256_slli_epi32(d, 8));
@@ -75,14 +71,27 @@ class Lanes {
 
     // Whether every lane is back where the encoder began.
     bool are_low() const {
-        for (const Reg& state : state_)
-            if (_mm256_cmpneq_epi32_mask(state, _mm256_set1_epi32(kStateLow))) return false;
-        return true;
+        return are_low(state_[0]) && are_low(state_[1]) && are_low(state_[2]) && are_low(state_[3]);
     }
 
     const std::uint8_t* words;  // the next one
 
   private:
+    template <int kRegister>
+    void start(const Task& task) {
+        alignas(32) std::uint32_t states[8];
+        for (int n = 0; n < 8; ++n) {
+            const int x = 4 * n + kRegister;
+            std::memcpy(states + n, task.states + 4 * x, 4);
+            if (x < task.size.width) active_[kRegister] = static_cast<__mmask8>(active_[kRegister] | 1 << n);
+        }
+        state_[kRegister] = load(states);
+    }
+
+    static bool are_low(Reg state) {
+        return _mm256_cmpneq_epi32_mask(state, _mm256_set1_epi32(kStateLow)) == 0;
+    }
+
     template <int kRegister>
     Reg gather(Reg contexts, const std::uint32_t* entries) const {
         // The second byte of each lane comes from `contexts`, the others are 0.
@@ -94,19 +103,20 @@ class Lanes {
                                       _mm256_or_si256(_mm256_shuffle_epi8(contexts, spread), slot), 4);
     }
 
-    template <bool kAll>
-    Reg step(int r, const Entries& entries) {
-        const Reg entry = entries.of[r], state = state_[r];
+    template <int kRegister, bool kAll>
+    Reg step(const Entries& entries) {
+        const Reg entry = entries.of[kRegister];
+        Reg& state = state_[kRegister];
         const Reg place = _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(kTableSize - 1));
         Reg next = _mm256_add_epi32(
             _mm256_mullo_epi32(_mm256_srli_epi32(entry, 21), _mm256_srli_epi32(state, kTableBits)), place);
-        if (!kAll) next = _mm256_mask_mov_epi32(state, active_[r], next);
+        if (!kAll) next = _mm256_mask_mov_epi32(state, active_[kRegister], next);
         const __mmask8 needs = _mm256_cmplt_epu32_mask(next, _mm256_set1_epi32(kStateLow));
         const Reg found = _mm256_maskz_expand_epi32(
             needs, _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words))));
         words += 2 * _mm_popcnt_u32(needs);
-        state_[r] = _mm256_mask_or_epi32(next, needs, _mm256_slli_epi32(next, 16), found);
-        return kAll ? entry : _mm256_maskz_mov_epi32(active_[r], entry);
+        state = _mm256_mask_or_epi32(next, needs, _mm256_slli_epi32(next, 16), found);
+        return kAll ? entry : _mm256_maskz_mov_epi32(active_[kRegister], entry);
     }
 
     Reg state_[4];
