@@ -29,7 +29,7 @@ from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
 
 _SCAN_BYTES = 1 << 20
-RUN_VOXELS = 1 << 19
+RUN_VOXELS = 1 << 20
 
 
 def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
