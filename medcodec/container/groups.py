@@ -29,7 +29,7 @@ from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
 
 _SCAN_BYTES = 1 << 20
-RUN_VOXELS = 1 << 20
+_RUN_VOXELS = 1 << 19
 
 
 def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
@@ -271,18 +271,18 @@ def _coded_ranges(run: Sequence[Wanted], begin: int) -> list[tuple[int, int]]:
     return [(start, start + group.length) for start, group in zip(starts, run, strict=True)]
 
 
-def runs(wanted: Sequence[Wanted], *, gap: int = 0) -> Iterator[list[Wanted]]:
+def runs(wanted: Sequence[Wanted], *, voxels: int = _RUN_VOXELS, gap: int = 0) -> Iterator[list[Wanted]]:
     """Yield groups that follow each other in the file together, as long as they are small.
 
-    Up to ``gap`` bytes may lie between two of them.
+    They have at most so many ``voxels``, unless it is one group, and at most ``gap`` bytes between two.
     """
     run: list[Wanted] = []
-    end = voxels = 0
+    end = total = 0
     for group in wanted:
-        voxels += math.prod(group.shape)
-        if run and (not 0 <= group.offset - end <= gap or voxels > RUN_VOXELS):
+        total += math.prod(group.shape)
+        if run and (not 0 <= group.offset - end <= gap or total > voxels):
             yield run
-            run, voxels = [], math.prod(group.shape)
+            run, total = [], math.prod(group.shape)
         run.append(group)
         end = group.offset + RECORD_HEAD.size + group.length
     if run:

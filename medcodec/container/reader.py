@@ -17,7 +17,6 @@ from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
 from medcodec.container.front import Front, read_front
 from medcodec.container.groups import (
-    RUN_VOXELS,
     GroupReader,
     Wanted,
     allocate,
@@ -44,6 +43,9 @@ _SOON_SECONDS = 0.01
 _SOME, _DOUBT = 8, 4
 # Boxes with so little between them are read at once, with what they do not need.
 _GAP_BYTES = 1 << 15
+_RUN_VOXELS = 1 << 20
+# Larger boxes are kept from the first read.
+_SMALL_VOXELS = 1 << 16
 Parts = list[Part] | Cells
 Resolve = Callable[[CodecIdentity], Codec]
 
@@ -282,7 +284,7 @@ class MedcFile:
         """
         first, self._unread = self._unread, False
         cells = select_cells(self.info.grid, region) if first else None
-        if cells is not None and cells.voxels.max() <= RUN_VOXELS:
+        if cells is not None and cells.voxels.max() <= _SMALL_VOXELS:
             return cells
         return list(select(self.info.grid, region))
 
@@ -310,7 +312,9 @@ class MedcFile:
 
     def _place_cells(self, frames: AnyArray, cells: Cells) -> None:
         at = 0
-        for run in runs(self._wanted(cells.numbers.tolist(), cells.shapes), gap=_GAP_BYTES):
+        for run in runs(
+            self._wanted(cells.numbers.tolist(), cells.shapes), voxels=_RUN_VOXELS, gap=_GAP_BYTES
+        ):
             here, at = slice(at, at + len(run)), at + len(run)
             if not self._groups.place_run(run, cells.cuts[here], frames):
                 self._place_parts(frames, cells[here].parts())
