@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 def adaptive_encode(
@@ -21,7 +22,15 @@ def blocks_decode(data: bytes, out: npt.NDArray[Any], *, start: int = 0, path: s
 def blocks_decode_many(
     data: bytes, ranges: Sequence[tuple[int, int]], outs: Sequence[npt.NDArray[Any]]
 ) -> None: ...
-def records_check(data: bytes, numbers: Sequence[int], lengths: Sequence[int]) -> list[int] | None: ...
+def blocks_place(
+    data: bytes,
+    ranges: Sequence[tuple[int, int]],
+    cells: npt.NDArray[np.int64],
+    out: npt.NDArray[Any],
+) -> list[int]: ...
+def records_check(
+    data: bytes, starts: Sequence[int], numbers: Sequence[int], lengths: Sequence[int]
+) -> list[int] | None: ...
 def crc32c_of_arrays(arrays: Sequence[npt.NDArray[Any]]) -> list[int]: ...
 def fast_encode(levels: npt.NDArray[Any], *, max_level: int, path: str = "auto") -> bytes: ...
 def fast_decode(data: bytes, levels: npt.NDArray[Any], *, max_level: int, path: str = "auto") -> bool: ...

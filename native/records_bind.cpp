@@ -31,18 +31,17 @@ std::optional<std::uint32_t> check(const std::uint8_t* p, std::uint64_t number, 
     return little(p + 16);
 }
 
-std::optional<Numbers> check_all(const nb::bytes& data, const Numbers& numbers, const Numbers& lengths) {
-    const auto* p = static_cast<const std::uint8_t*>(data.data());
-    std::size_t left = data.size();
+std::optional<Numbers> check_all(const nb::bytes& data, const Numbers& starts, const Numbers& numbers,
+                                 const Numbers& lengths) {
+    const auto* bytes = static_cast<const std::uint8_t*>(data.data());
+    const std::size_t size = data.size();
     nb::gil_scoped_release unlocked;
     Numbers checksums;
-    for (std::size_t i = 0; i < numbers.size() && i < lengths.size(); ++i) {
-        if (left < kHead || lengths[i] > left - kHead) return std::nullopt;
-        const auto checksum = check(p, numbers[i], lengths[i]);
+    for (std::size_t i = 0; i < starts.size() && i < numbers.size() && i < lengths.size(); ++i) {
+        if (size < kHead || starts[i] > size - kHead || lengths[i] > size - kHead - starts[i]) return std::nullopt;
+        const auto checksum = check(bytes + starts[i], numbers[i], lengths[i]);
         if (!checksum) return std::nullopt;
         checksums.push_back(*checksum);
-        p += kHead + lengths[i];
-        left -= kHead + static_cast<std::size_t>(lengths[i]);
     }
     return checksums;
 }
@@ -59,7 +58,7 @@ Numbers checksums(const std::vector<Array>& arrays) {
 }  // namespace
 
 void bind_records(nb::module_& m) {
-    m.def("records_check", &check_all, nb::arg("data"), nb::arg("numbers"), nb::arg("lengths"),
-          "Voxel checksums of successive group records; None unless all are whole and those expected.");
+    m.def("records_check", &check_all, nb::arg("data"), nb::arg("starts"), nb::arg("numbers"), nb::arg("lengths"),
+          "Voxel checksums of the group records that start there; None unless all are whole and those expected.");
     m.def("crc32c_of_arrays", &checksums, nb::arg("arrays"), "CRC32C of the bytes of each contiguous array.");
 }

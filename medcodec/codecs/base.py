@@ -203,6 +203,38 @@ class Codec(ABC):
         coded = (data[start:stop] for start, stop in ranges)
         return [self.decode(group, shape, dtype) for group, shape in zip(coded, shapes, strict=True)]
 
+    def place_many(
+        self,
+        data: bytes,
+        ranges: Sequence[tuple[int, int]],
+        cuts: npt.NDArray[np.int64],
+        frames: AnyArray,
+    ) -> list[int] | None:
+        """Decode several groups, but keep only a part of each, in an array; by default, refuse.
+
+        Parameters
+        ----------
+        data, ranges
+            As for `decode_many`.
+        cuts
+            Shape ``(groups, 4, 4)``, in C order: for each group and axis its size, the first index that is
+            wanted, how many are, and the first index in ``frames``.
+        frames
+            Array of four axes in C order that takes the parts; what else it holds stays.
+
+        Returns
+        -------
+        The CRC32C of the voxels of each whole group (little-endian, C order), or None if the codec does not
+        do this for such groups.
+
+        Raises
+        ------
+        FormatError, IntegrityError
+            If any of the groups is not valid; parts of ``frames`` may have been overwritten.
+        """
+        del data, ranges, cuts, frames
+        return None
+
     def decode_reduced(
         self,
         data: bytes,

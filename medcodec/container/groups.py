@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -19,7 +18,12 @@ from medcodec.container.checksums import crc32c, voxel_crc, voxel_crcs
 from medcodec.container.front import Front
 from medcodec.container.header import Header
 from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_voxel_bytes
-from medcodec.container.proof import decode_checked, decode_many_checked, decode_reduced_checked
+from medcodec.container.proof import (
+    decode_checked,
+    decode_many_checked,
+    decode_reduced_checked,
+    place_many_checked,
+)
 from medcodec.container.trailer import Trailer
 from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
@@ -68,8 +72,10 @@ def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str
     if len(trailer.lengths) != len(front.header.grid):
         msg = f"{place}: {len(front.header.grid)} groups are needed, but {len(trailer.lengths)} are listed"
         raise FormatError(msg)
-    sizes = (RECORD_HEAD.size + length for length in trailer.lengths)
-    *offsets, end = accumulate(sizes, initial=front.end)
+    sizes = np.array([front.end, *trailer.lengths], np.int64)
+    sizes[1:] += RECORD_HEAD.size
+    offsets: list[int] = sizes.cumsum().tolist()
+    end = offsets.pop()
     if end != trailer_at:
         msg = f"{place}: the groups end at offset {end}, but the index begins at {trailer_at} (try --salvage)"
         raise FormatError(msg)
@@ -136,7 +142,7 @@ class GroupReader:
         FormatError, IntegrityError
             If a record or its coded bytes are damaged.
         """
-        for run in _runs(wanted):
+        for run in runs(wanted):
             together = self._decode_run(run) if len(run) > 1 else None
             # One by one, errors name the group.
             yield from together or (self.decode(*group[:3], shape=group.shape) for group in run)
@@ -146,11 +152,10 @@ class GroupReader:
         begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
         data = self.file.read(begin, end - begin)
         numbers, lengths = [group.number for group in run], [group.length for group in run]
-        expected = _native.records_check(data, numbers, lengths)
+        expected = _native.records_check(data, [group.offset - begin for group in run], numbers, lengths)
         if expected is None:
             return None
-        starts = [group.offset - begin + RECORD_HEAD.size for group in run]
-        ranges = [(start, start + group.length) for start, group in zip(starts, run, strict=True)]
+        ranges = _coded_ranges(run, begin)
         shapes, dtype = [group.shape for group in run], self.header.layout.frame_dtype
         try:
             boxes = decode_many_checked(self.codec, data, ranges, shapes, dtype)
@@ -158,6 +163,36 @@ class GroupReader:
             return None
         boxes = [np.ascontiguousarray(box) for box in boxes]
         return boxes if voxel_crcs(boxes) == expected else None
+
+    def place_run(self, run: Sequence[Wanted], cuts: npt.NDArray[np.int64], frames: npt.NDArray[Any]) -> bool:
+        """Copy parts of groups that lie near each other into ``frames``, checked; nothing else is kept.
+
+        Parameters
+        ----------
+        run
+            The groups, in the order of the file.
+        cuts
+            As `Codec.place_many` takes them.
+        frames
+            Where they go, in C order.
+
+        Returns
+        -------
+        Whether that was done: not if anything is wrong with one of them, nor if the codec cannot do it.
+        """
+        begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
+        data = self.file.read(begin, end - begin)
+        starts = [group.offset - begin for group in run]
+        expected = _native.records_check(
+            data, starts, [group.number for group in run], [group.length for group in run]
+        )
+        if expected is None:
+            return False
+        try:
+            found = place_many_checked(self.codec, data, _coded_ranges(run, begin), cuts, frames)
+        except MedcodecError:
+            return False
+        return found == expected
 
     def decode(
         self, number: int, offset: int, length: int | None = None, *, shape: Shape4 | None = None
@@ -231,15 +266,23 @@ class _Placed:
             raise type(error)(msg) from error
 
 
-def _runs(wanted: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
-    """Yield groups that follow each other in the file together, as long as they are small."""
+def _coded_ranges(run: Sequence[Wanted], begin: int) -> list[tuple[int, int]]:
+    starts = [group.offset - begin + RECORD_HEAD.size for group in run]
+    return [(start, start + group.length) for start, group in zip(starts, run, strict=True)]
+
+
+def runs(wanted: Sequence[Wanted], *, voxels: int = _RUN_VOXELS, gap: int = 0) -> Iterator[list[Wanted]]:
+    """Yield groups that follow each other in the file together, as long as they are small.
+
+    They have at most so many ``voxels``, unless it is one group, and at most ``gap`` bytes between two.
+    """
     run: list[Wanted] = []
-    end = voxels = 0
+    end = total = 0
     for group in wanted:
-        voxels += math.prod(group.shape)
-        if run and (group.offset != end or voxels > _RUN_VOXELS):
+        total += math.prod(group.shape)
+        if run and (not 0 <= group.offset - end <= gap or total > voxels):
             yield run
-            run, voxels = [], math.prod(group.shape)
+            run, total = [], math.prod(group.shape)
         run.append(group)
         end = group.offset + RECORD_HEAD.size + group.length
     if run:

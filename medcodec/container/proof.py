@@ -64,6 +64,23 @@ def decode_many_checked(
     return boxes
 
 
+def place_many_checked(
+    codec: Codec,
+    data: bytes,
+    ranges: Sequence[tuple[int, int]],
+    cuts: npt.NDArray[np.int64],
+    frames: npt.NDArray[Any],
+) -> list[int] | None:
+    """Copy parts of several boxes, and return the checksums of the boxes; see `Codec.place_many`.
+
+    Raises
+    ------
+    IntegrityError
+        If the codec fails.
+    """
+    return _guarded(codec, partial(codec.place_many, data, ranges, cuts, frames))
+
+
 def _checked(
     codec: Codec, decode: Callable[[], npt.NDArray[Any]], shape: Shape4, dtype: np.dtype[Any]
 ) -> npt.NDArray[Any]:

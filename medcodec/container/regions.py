@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -75,6 +75,90 @@ class Part(NamedTuple):
     target: Index4
     local: Index4
     whole: bool
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The parts of a region without gaps, as one array.
+
+    Parameters
+    ----------
+    numbers
+        Of the boxes.
+    cuts
+        Shape ``(boxes, 4, 4)``: for each box and axis the size of the box, the first index that is wanted,
+        how many are, and the first index in the region.
+    """
+
+    numbers: Indices
+    cuts: Indices
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, some: slice) -> Cells:
+        return Cells(self.numbers[some], self.cuts[some])
+
+    @property
+    def shapes(self) -> list[Shape4]:
+        """Shape of each box."""
+        return [(s, f, h, w) for s, f, h, w in self.cuts[:, :, 0].tolist()]
+
+    @property
+    def voxels(self) -> Indices:
+        """Voxels of each box."""
+        return np.asarray(self.cuts[:, :, 0].prod(axis=1))
+
+    def parts(self) -> list[Part]:
+        """Return the same, one by one."""
+        return [
+            _part(number, axes)
+            for number, axes in zip(self.numbers.tolist(), self.cuts.tolist(), strict=True)
+        ]
+
+
+def select_cells(grid: Grid, region: Region) -> Cells | None:
+    """Return what `select` yields, if the region has voxels and no gaps along any axis of the frames."""
+    if math.prod(region.frame_shape) == 0:
+        return None
+    count, numbers, columns = 1, np.zeros(1, np.int64), []
+    for role, starts, size in zip(region.layout.roles, grid.starts, grid.shape, strict=True):
+        indices = region.role_indices(role)
+        first, last = int(indices[0]), int(indices[-1])
+        if last - first != len(indices) - 1:
+            return None
+        begin, end = bisect_right(starts, first) - 1, bisect_right(starts, last)
+        numbers = (numbers[:, None] * len(starts) + np.arange(begin, end)).reshape(-1)
+        columns.append(
+            _cut_columns([*starts[begin:end], *starts[end : end + 1], size][: end - begin + 1], first, last)
+        )
+        count *= end - begin
+    cuts = np.empty((*(len(column) for column in columns), 4, 4), np.int64)
+    for axis, column in enumerate(columns):
+        cuts[..., axis, :] = column.reshape([-1 if n == axis else 1 for n in range(4)] + [4])
+    return Cells(numbers, cuts.reshape(count, 4, 4))
+
+
+def _cut_columns(edges: list[int], first: int, last: int) -> Indices:
+    rows = []
+    for start, stop in pairwise(edges):
+        low, high = max(first, start), min(last + 1, stop)
+        rows.append((stop - start, low - start, high - low, low - first))
+    return np.array(rows, np.int64)
+
+
+def _part(number: int, axes: list[list[int]]) -> Part:
+    s, f, h, w = (
+        (size, slice(to, to + count), slice(local, local + count, 1), count == size)
+        for size, local, count, to in axes
+    )
+    return Part(
+        number,
+        (s[0], f[0], h[0], w[0]),
+        (s[1], f[1], h[1], w[1]),
+        (s[2], f[2], h[2], w[2]),
+        s[3] and f[3] and h[3] and w[3],
+    )
 
 
 def select(grid: Grid, region: Region) -> Iterator[Part]:

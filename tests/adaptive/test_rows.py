@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
+import google_crc32c
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from test_blocks import available_paths, smooth
 
 from medcodec import _native
 from medcodec.codecs.adaptive import streams
-from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks
+from medcodec.codecs.adaptive.blocks import decode_blocks, encode_blocks, place_blocks
 from medcodec.errors import FormatError
 
 ROWS = 3
@@ -180,3 +182,45 @@ def test_wrong_shape_is_survived(damaged_ones: list[tuple[bytes, np.ndarray]]) -
             survives(stream, np.empty(shape, voxels.dtype))
     with pytest.raises(FormatError, match="type"):
         decode_blocks(damaged_ones[1][0], damaged_ones[1][1].shape, np.dtype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32"])
+def test_parts_of_boxes_go_where_they_should(dtype: str) -> None:
+    rng = np.random.default_rng(8)
+    shapes = [(1, 32, 32, 32), (2, 9, 31, 30), (1, 3, 40, 7), (3, 2, 2, 2)]
+    boxes = [smooth(shape, 90).astype(dtype) for shape in shapes]
+    coded = [encode_blocks(box, by_rows=True) for box in boxes]
+    stops = np.cumsum([len(stream) for stream in coded]).tolist()
+    ranges = [(stop - len(stream), stop) for stop, stream in zip(stops, coded, strict=True)]
+    out = np.full((4, 40, 45, 50), 7, dtype)
+    expected, cuts = out.copy(), []
+    for box, shape in zip(boxes, shapes, strict=True):
+        count = [int(rng.integers(size + 1)) for size in shape]
+        local = [int(rng.integers(size - n + 1)) for size, n in zip(shape, count, strict=True)]
+        target = [int(rng.integers(size - n + 1)) for size, n in zip(out.shape, count, strict=True)]
+        cuts.append(list(zip(shape, local, count, target, strict=True)))
+        to, of = (
+            [slice(at, at + n) for at, n in zip(where, count, strict=True)] for where in (target, local)
+        )
+        expected[tuple(to)] = box[tuple(of)]
+    found = place_blocks(b"".join(coded), ranges, np.array(cuts), out)
+    assert found == [google_crc32c.value(box.astype(box.dtype.newbyteorder("<")).tobytes()) for box in boxes]
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_parts_outside_of_boxes_or_arrays_are_refused() -> None:
+    stream = encode_blocks(smooth((1, 16, 32, 32), 900).astype(np.int16), by_rows=True)
+    out = np.zeros((1, 16, 32, 32), np.int16)
+    good = np.array([[[1, 0, 1, 0], [16, 0, 16, 0], [32, 0, 32, 0], [32, 0, 32, 0]]])
+    assert place_blocks(stream, [(0, len(stream))], good, out) is not None
+    for axis, entry, wrong in itertools.product(range(4), range(4), (-1, 33, 2**31 + 1, 2**62, -(2**63))):
+        cuts = good.copy()
+        cuts[0, axis, entry] = wrong
+        with pytest.raises(FormatError):
+            place_blocks(stream, [(0, len(stream))], cuts, out)
+    with pytest.raises(FormatError):
+        place_blocks(stream, [(0, len(stream))] * 2, good, out)
+    for wrong_range in ((0, len(stream) + 1), (9, 8), (0, len(stream) - 1)):
+        with pytest.raises(FormatError):
+            place_blocks(stream, [wrong_range], good, out)
+    assert place_blocks(stream, [(0, len(stream))], good, out.astype(np.float32)) is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import medcodec
@@ -35,11 +37,17 @@ def decoded_groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     from medcodec.container.groups import GroupReader, Wanted
 
     numbers: list[int] = []
-    decode = GroupReader.decode_some
+    decode, place = GroupReader.decode_some, GroupReader.place_run
 
     def counting(self: GroupReader, wanted: list[Wanted]) -> object:
         numbers.extend(group.number for group in wanted)
         return decode(self, wanted)
 
+    def placing(self: GroupReader, run: list[Wanted], *rest: npt.NDArray[Any]) -> bool:
+        placed = place(self, run, *rest)
+        numbers.extend(group.number for group in run if placed)
+        return placed
+
     monkeypatch.setattr(GroupReader, "decode_some", counting)
+    monkeypatch.setattr(GroupReader, "place_run", placing)
     return numbers

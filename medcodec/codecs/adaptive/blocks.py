@@ -6,10 +6,12 @@ This is a thin layer over the native kernel, which releases the interpreter lock
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.base import AnyArray
@@ -97,6 +99,38 @@ def decode_many_blocks(
         msg = f"one of {len(out)} groups: {error}; the file is damaged, restore it from a copy"
         raise FormatError(msg) from error
     return out
+
+
+def place_blocks(
+    data: bytes, ranges: Sequence[tuple[int, int]], cuts: npt.NDArray[np.int64], frames: AnyArray
+) -> list[int] | None:
+    """Copy parts of the groups that are coded in ranges ``(start, stop)`` of ``data`` into ``frames``.
+
+    Each group is decoded into the same memory, which the processor's cache holds, and not kept.
+
+    Parameters
+    ----------
+    data, ranges
+        As for `decode_many_blocks`.
+    cuts, frames
+        As for `Codec.place_many`.
+
+    Returns
+    -------
+    The CRC32C of the voxels of each group; None if the kernel has no voxels of the dtype of ``frames``.
+
+    Raises
+    ------
+    FormatError
+        If any of the streams is damaged.
+    """
+    if frames.dtype not in _NATIVE_DTYPES or (sys.byteorder != "little" and frames.itemsize > 1):
+        return None
+    try:
+        return _native.blocks_place(data, ranges, cuts, frames)
+    except RuntimeError as error:
+        msg = f"one of {len(ranges)} groups: {error}; the file is damaged, restore it from a copy"
+        raise FormatError(msg) from error
 
 
 def _narrowed(voxels: AnyArray) -> AnyArray:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec.codecs.adaptive import streams
 from medcodec.codecs.adaptive.boxes import Shape, preferred_box
@@ -94,3 +95,13 @@ class AdaptiveCodec(Codec):
         """Return the voxels of several groups; those that are all block streams in one call of the kernel."""
         found = streams.decode_block_streams(data, ranges, shapes, dtype)
         return super().decode_many(data, ranges, shapes, dtype) if found is None else found
+
+    def place_many(
+        self,
+        data: bytes,
+        ranges: Sequence[tuple[int, int]],
+        cuts: npt.NDArray[np.int64],
+        frames: AnyArray,
+    ) -> list[int] | None:
+        """Copy parts of groups that are all block streams; see `Codec.place_many`."""
+        return streams.place_block_streams(data, ranges, cuts, frames)

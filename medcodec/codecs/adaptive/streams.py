@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from medcodec.codecs.adaptive.blocks import decode_blocks, decode_many_blocks, encode_blocks
+from medcodec.codecs.adaptive.blocks import decode_blocks, decode_many_blocks, encode_blocks, place_blocks
 from medcodec.codecs.adaptive.bounded import bounded_mapping, quantised
 from medcodec.codecs.adaptive.fast import MAX_WIDTH, decode_fast, encode_fast
 from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
@@ -123,9 +124,31 @@ def decode_block_streams(
     FormatError
         If one of them is damaged.
     """
+    blocks = _block_ranges(data, ranges)
+    return None if blocks is None else decode_many_blocks(data, blocks, shapes, dtype)
+
+
+def place_block_streams(
+    data: bytes, ranges: Sequence[tuple[int, int]], cuts: npt.NDArray[np.int64], frames: AnyArray
+) -> list[int] | None:
+    """Copy parts of the groups in ranges of ``data``; None unless all are block streams of voxels.
+
+    See `Codec.place_many`.
+
+    Raises
+    ------
+    FormatError
+        If one of them is damaged.
+    """
+    blocks = _block_ranges(data, ranges)
+    return None if blocks is None else place_blocks(data, blocks, cuts, frames)
+
+
+def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
+    """Return where the block streams of groups are; None if any group is something else."""
     if any(start >= stop or data[start] != _BLOCKS for start, stop in ranges):
         return None
-    return decode_many_blocks(data, [(start + 1, stop) for start, stop in ranges], shapes, dtype)
+    return [(start + 1, stop) for start, stop in ranges]
 
 
 def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
