@@ -131,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = table([source.name for source in sources], columns)
     print(text)
     if options.markdown:
-        command = preamble("python -m benchmarks.ablation", options.volumes, volumes=len(sources))
+        told = [*options.volumes, "--slices", str(options.slices)]
+        command = preamble("python -m benchmarks.ablation", told, volumes=len(sources))
         options.markdown.write_text(f"{command}\n\n{text}\n")
     return 0
 
