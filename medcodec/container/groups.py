@@ -149,13 +149,9 @@ class GroupReader:
 
     def _decode_run(self, run: Sequence[Wanted]) -> list[npt.NDArray[Any]] | None:
         """Return the voxels of successive groups; None if anything is wrong with one of them."""
-        begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
-        data = self.file.read(begin, end - begin)
-        numbers, lengths = [group.number for group in run], [group.length for group in run]
-        expected = _native.records_check(data, [group.offset - begin for group in run], numbers, lengths)
+        data, ranges, expected = self._read_run(run)
         if expected is None:
             return None
-        ranges = _coded_ranges(run, begin)
         shapes, dtype = [group.shape for group in run], self.header.layout.frame_dtype
         try:
             boxes = decode_many_checked(self.codec, data, ranges, shapes, dtype)
@@ -180,19 +176,27 @@ class GroupReader:
         -------
         Whether that was done: not if anything is wrong with one of them, nor if the codec cannot do it.
         """
-        begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
-        data = self.file.read(begin, end - begin)
-        starts = [group.offset - begin for group in run]
-        expected = _native.records_check(
-            data, starts, [group.number for group in run], [group.length for group in run]
-        )
+        data, ranges, expected = self._read_run(run)
         if expected is None:
             return False
         try:
-            found = place_many_checked(self.codec, data, _coded_ranges(run, begin), cuts, frames)
+            found = place_many_checked(self.codec, data, ranges, cuts, frames)
         except MedcodecError:
             return False
         return found == expected
+
+    def _read_run(self, run: Sequence[Wanted]) -> tuple[bytes, list[tuple[int, int]], list[int] | None]:
+        """Return the bytes of groups near each other, where their coded bytes are, and their voxels' CRCs.
+
+        None in the place of the CRCs if a record or its coded bytes are damaged.
+        """
+        begin, end = run[0].offset, run[-1].offset + RECORD_HEAD.size + run[-1].length
+        data = self.file.read(begin, end - begin)
+        starts = [group.offset - begin for group in run]
+        numbers, lengths = [group.number for group in run], [group.length for group in run]
+        coded = [start + RECORD_HEAD.size for start in starts]
+        ranges = [(start, start + length) for start, length in zip(coded, lengths, strict=True)]
+        return data, ranges, _native.records_check(data, starts, numbers, lengths)
 
     def decode(
         self, number: int, offset: int, length: int | None = None, *, shape: Shape4 | None = None
@@ -264,11 +268,6 @@ class _Placed:
         if isinstance(error, MedcodecError):
             msg = f"{self._place}: {error}"
             raise type(error)(msg) from error
-
-
-def _coded_ranges(run: Sequence[Wanted], begin: int) -> list[tuple[int, int]]:
-    starts = [group.offset - begin + RECORD_HEAD.size for group in run]
-    return [(start, start + group.length) for start, group in zip(starts, run, strict=True)]
 
 
 def runs(wanted: Sequence[Wanted], *, voxels: int = _RUN_VOXELS, gap: int = 0) -> Iterator[list[Wanted]]:
