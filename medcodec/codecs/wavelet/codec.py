@@ -154,7 +154,7 @@ class WaveletCodec(Codec):
         mask = None if self.exact else background(frames)
         if mask is not None and not self._pays(frames, mask, intensity):
             mask = None
-        best = self._best(frames, intensity, mask)
+        best, _ = self._best(frames, intensity, mask, effort=self.effort)
         if not codec._bound:
             return best.data
         decoded = intensity.backward(best.pictures, np.dtype(np.int64))
@@ -162,42 +162,41 @@ class WaveletCodec(Codec):
         moves = corrections(wanted, decoded, codec._bound)
         return pack_bounded(encode_corrections(moves, decoded, codec._bound), best.data)
 
-    def _best(self, frames: Frames, intensity: Intensity, mask: Mask | None = None) -> CodedGroup:
-        """Return the group with the distance of key frames that costs least."""
-        effort, gops = EFFORTS[self.effort]
-        gops = _useful(gops, frames.shape[1])
-        coded = [self._encode(frames, intensity, gop, effort, mask=mask) for gop in gops]
-        return min(coded, key=lambda group: group[1])[0]
+    def _best(
+        self, frames: Frames, intensity: Intensity, mask: Mask | None, *, effort: str
+    ) -> tuple[CodedGroup, float]:
+        """Return the group with the distance of key frames that costs least, and its rate and distortion."""
+        seen = frames if mask is None else filled(frames, mask)
+        head = b"" if mask is None else pack_background(mask, b"")
+        search, gops = EFFORTS[effort]
+        tried = []
+        for gop in _useful(gops, frames.shape[1]):
+            quality = self._steps(intensity, frame_steps(frames.shape[1], gop)[-1].layer + 1)
+            coded = GroupEncoder(
+                seen, intensity.top, gop=gop, quality=quality, model=self._networks(), effort=search
+            ).encode()
+            if mask is not None:
+                coded = CodedGroup(head + coded.data, np.where(mask, 0, coded.pictures))
+            tried.append((coded, _cost(coded, frames, quality)))
+        return min(tried, key=lambda group: group[1])
 
     def _pays(self, frames: Frames, mask: Mask, intensity: Intensity) -> bool:
         """Return whether a mask of the background costs less than it saves, by a few frames in the middle."""
         middle = (frames.shape[1] - 1) // 2
         part = np.s_[:1, max(0, middle - 1) : middle + 2]
-        effort = EFFORTS["fast"][0]
         plain, masked = (
-            self._encode(frames[part], intensity, 2, effort, mask=tried)[1] for tried in (None, mask[part])
+            self._best(frames[part], intensity, tried, effort="fast")[1] for tried in (None, mask[part])
         )
         return masked < plain
 
-    def _encode(
-        self, frames: Frames, intensity: Intensity, gop: int, effort: Effort, *, mask: Mask | None
-    ) -> tuple[CodedGroup, float]:
-        """Return a coded group, and rate and distortion as one number."""
-        layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
+    def _steps(self, intensity: Intensity, layers: int) -> Quality | None:
+        """Return the quantisation of so many temporal layers; None is reversible."""
         value = 1 << intensity.fraction_bits
-        top = intensity.top
-        quality = None
         if self._bound:
-            quality = quality_within(self._bound, layers, value=value)
-        elif self.quality is not None:
-            quality = quality_of(self.quality, max(top, 1), layers, value=value)
-        seen = frames if mask is None else filled(frames, mask)
-        coded = GroupEncoder(
-            seen, top, gop=gop, quality=quality, model=self._networks(), effort=effort
-        ).encode()
-        if mask is not None:
-            coded = CodedGroup(pack_background(mask, coded.data), np.where(mask, 0, coded.pictures))
-        return coded, _cost(coded, frames, quality)
+            return quality_within(self._bound, layers, value=value)
+        if self.quality is not None:
+            return quality_of(self.quality, max(intensity.top, 1), layers, value=value)
+        return None
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
         """Return the group's voxels.
