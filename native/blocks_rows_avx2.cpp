@@ -14,25 +14,9 @@
 #pragma GCC target("avx2,bmi,bmi2,popcnt")
 #endif
 
+#include "blocks_rows_lanes.inl"
+
 namespace {
-
-using Reg = __m256i;
-using medcodec::blocks::kStateLow;
-using medcodec::blocks::rows::kContexts;
-using medcodec::blocks::rows::kLevels;
-using medcodec::blocks::rows::kSide;
-using medcodec::blocks::rows::kTableBits;
-using medcodec::blocks::rows::kTableSize;
-using medcodec::blocks::rows::kTaps;
-using medcodec::blocks::rows::kTokens;
-using medcodec::blocks::rows::Task;
-
-inline Reg load(const void* p) {
-    return _mm256_load_si256(static_cast<const Reg*>(p));
-}
-inline void store(void* p, Reg r) {
-    _mm256_store_si256(static_cast<Reg*>(p), r);
-}
 
 // For every set of lanes that need a word, where each finds its bytes among eight words, all others being 0.
 struct alignas(32) Order {
@@ -56,10 +40,6 @@ constexpr Order kOrder = make_order();
 // The lanes of the entropy decoder: column 4 n + v is lane n of register v.
 class Lanes {
   public:
-    // One entry for each lane.
-    struct Entries {
-        Reg of[4];
-    };
     static constexpr int kOver = 16;  // bytes that may be read past the words of a row
 
     explicit Lanes(const Task& task) : words(task.words) {
@@ -74,10 +54,8 @@ class Lanes {
         }
     }
 
-    // `contexts` are multiplied by 4, one in each byte.
     Entries look_up(Reg contexts, const std::uint32_t* entries) const {
-        return {{gather<0>(contexts, entries), gather<1>(contexts, entries), gather<2>(contexts, entries),
-                 gather<3>(contexts, entries)}};
+        return entries_of(state_, contexts, entries);
     }
 
     // Goes on by one token per column; returns the tokens by columns.
@@ -85,10 +63,7 @@ class Lanes {
     Reg take(const Entries& entries) {
         const Reg a = step<kAll>(0, entries), b = step<kAll>(1, entries);
         const Reg c = step<kAll>(2, entries), d = step<kAll>(3, entries);
-        const Reg byte = _mm256_set1_epi32(255);
-        const Reg low = _mm256_or_si256(_mm256_and_si256(a, byte), _mm256_slli_epi32(b, 8));
-        const Reg high = _mm256_or_si256(_mm256_and_si256(c, byte), _mm256_slli_epi32(d, 8));
-        return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa);
+        return by_columns(a, b, c, d);
     }
 
     // Whether every lane is back where the encoder began.
@@ -102,17 +77,6 @@ class Lanes {
     const std::uint8_t* words;  // the next one
 
   private:
-    template <int kVector>
-    Reg gather(Reg contexts, const std::uint32_t* entries) const {
-        // The second byte of each lane comes from `contexts`, the others are 0.
-        constexpr int kPick = static_cast<int>(0x80800080u) + kVector * 256;
-        const Reg spread = _mm256_set_epi32(kPick + 0xc00, kPick + 0x800, kPick + 0x400, kPick, kPick + 0xc00,
-                                            kPick + 0x800, kPick + 0x400, kPick);
-        const Reg slot = _mm256_and_si256(state_[kVector], _mm256_set1_epi32(kTableSize - 1));
-        return _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries),
-                                      _mm256_or_si256(_mm256_shuffle_epi8(contexts, spread), slot), 4);
-    }
-
     template <bool kAll>
     Reg step(int v, const Entries& entries) {
         const Reg entry = entries.of[v], state = state_[v];

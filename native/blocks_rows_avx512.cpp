@@ -15,34 +15,14 @@
 #pragma GCC target("avx2,bmi,bmi2,popcnt,avx512f,avx512bw,avx512dq,avx512vl")
 #endif
 
+#include "blocks_rows_lanes.inl"
+
 namespace {
-
-using Reg = __m256i;
-using medcodec::blocks::kStateLow;
-using medcodec::blocks::rows::kContexts;
-using medcodec::blocks::rows::kLevels;
-using medcodec::blocks::rows::kSide;
-using medcodec::blocks::rows::kTableBits;
-using medcodec::blocks::rows::kTableSize;
-using medcodec::blocks::rows::kTaps;
-using medcodec::blocks::rows::kTokens;
-using medcodec::blocks::rows::Task;
-
-inline Reg load(const void* p) {
-    return _mm256_load_si256(static_cast<const Reg*>(p));
-}
-inline void store(void* p, Reg r) {
-    _mm256_store_si256(static_cast<Reg*>(p), r);
-}
 
 // The lanes of the entropy decoder: column 4 n + v is lane n of register v. Registers of 512 bits would hold all lanes
 // in two, but while they are in use processors have one vector unit less for everything else.
 class Lanes {
   public:
-    // One entry for each lane.
-    struct Entries {
-        Reg of[4];
-    };
     static constexpr int kOver = 16;  // bytes that may be read past the words of a row
 
     explicit Lanes(const Task& task) : words(task.words) {
@@ -52,10 +32,8 @@ class Lanes {
         start<3>(task);
     }
 
-    // `contexts` are multiplied by 4, one in each byte.
     Entries look_up(Reg contexts, const std::uint32_t* entries) const {
-        return {{gather<0>(contexts, entries), gather<1>(contexts, entries), gather<2>(contexts, entries),
-                 gather<3>(contexts, entries)}};
+        return entries_of(state_, contexts, entries);
     }
 
     // Goes on by one token per column; returns the tokens by columns.
@@ -63,10 +41,7 @@ class Lanes {
     Reg take(const Entries& entries) {
         const Reg a = step<0, kAll>(entries), b = step<1, kAll>(entries);
         const Reg c = step<2, kAll>(entries), d = step<3, kAll>(entries);
-        const Reg byte = _mm256_set1_epi32(255);
-        const Reg low = _mm256_or_si256(_mm256_and_si256(a, byte), _mm256_slli_epi32(b, 8));
-        const Reg high = _mm256_or_si256(_mm256_and_si256(c, byte), _mm256_slli_epi32(d, 8));
-        return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa);
+        return by_columns(a, b, c, d);
     }
 
     // Whether every lane is back where the encoder began.
@@ -90,17 +65,6 @@ class Lanes {
 
     static bool are_low(Reg state) {
         return _mm256_cmpneq_epi32_mask(state, _mm256_set1_epi32(kStateLow)) == 0;
-    }
-
-    template <int kRegister>
-    Reg gather(Reg contexts, const std::uint32_t* entries) const {
-        // The second byte of each lane comes from `contexts`, the others are 0.
-        constexpr int kPick = static_cast<int>(0x80800080u) + kRegister * 256;
-        const Reg spread = _mm256_setr_epi32(kPick, kPick + 0x400, kPick + 0x800, kPick + 0xc00, kPick, kPick + 0x400,
-                                             kPick + 0x800, kPick + 0xc00);
-        const Reg slot = _mm256_and_si256(state_[kRegister], _mm256_set1_epi32(kTableSize - 1));
-        return _mm256_i32gather_epi32(reinterpret_cast<const int*>(entries),
-                                      _mm256_or_si256(_mm256_shuffle_epi8(contexts, spread), slot), 4);
     }
 
     template <int kRegister, bool kAll>

@@ -61,7 +61,7 @@ class Decoder {
                     Rebuilding here = around(frame, reference, y);
                     here.out = out;
                     if (!make_room(lanes)) return false;
-                    const Lanes::Entries entries = lanes.look_up(contexts(here), entries_);
+                    const Entries entries = lanes.look_up(contexts(here), entries_);
                     if (!first) rebuild(last);
                     if (!finish_row<kAll>(entries, raw, here, lanes)) return false;
                     last = here;
@@ -149,7 +149,7 @@ class Decoder {
     static Reg sum(Reg a, Reg b, Reg c, Reg d) { return sum(sum(a, b), sum(c, d)); }
 
     template <bool kAll>
-    bool finish_row(const Lanes::Entries& entries, const std::uint8_t* raw, Rebuilding& r, Lanes& lanes) {
+    bool finish_row(const Entries& entries, const std::uint8_t* raw, Rebuilding& r, Lanes& lanes) {
         const Reg tokens = lanes.take<kAll>(entries);
         const Reg shifted = _mm256_and_si256(_mm256_srl_epi16(tokens, activity_shift_), activity_mask_);
         const Reg activity = _mm256_min_epu8(shifted, _mm256_set1_epi8(medcodec::blocks::rows::kMaxActivity));
