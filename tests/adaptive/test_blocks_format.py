@@ -58,6 +58,22 @@ class Lanes:
         return all(state == 2**15 for state in self.states) and next(self.words, None) is None
 
 
+def value_map(data, at, span):
+    """Return the values of ranks, and where the map ends."""
+    values = [0]
+    for _ in range(span):
+        gap = place = 0
+        while True:
+            byte = data[at]
+            at += 1
+            gap |= (byte & 127) << place
+            place += 7
+            if byte < 128:
+                break
+        values.append(values[-1] + gap + 1)
+    return values, at
+
+
 def relaid(shape):
     for _ in range(3):
         if shape[3] < 16:
@@ -77,17 +93,7 @@ class Decoder:
         at = 12
         self.map = None
         if flags & 2:
-            self.map = [0]
-            for _ in range(span):
-                gap = place = 0
-                while True:
-                    byte = data[at]
-                    at += 1
-                    gap |= (byte & 127) << place
-                    place += 7
-                    if byte < 128:
-                        break
-                self.map.append(self.map[-1] + gap + 1)
+            self.map, at = value_map(data, at, span)
         lengths = np.frombuffer(data[at : at + 12], "<u4").tolist()
         parts = []
         at += 12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from test_blocks import smooth
-from test_blocks_format import Bits
+from test_blocks_format import Bits, value_map
 
 from medcodec.codecs.adaptive.blocks import encode_blocks
 
@@ -55,17 +55,7 @@ class Decoder:
         self.base = int.from_bytes(data[3:7], "little", signed=True)
         self.span, at, self.map = int.from_bytes(data[7:11], "little"), 12, None
         if data[2] & 2:
-            self.map = [0]
-            for _ in range(self.span):
-                gap = place = 0
-                while True:
-                    byte = data[at]
-                    at += 1
-                    gap |= (byte & 127) << place
-                    place += 7
-                    if byte < 128:
-                        break
-                self.map.append(self.map[-1] + gap + 1)
+            self.map, at = value_map(data, at, self.span)
         side_bytes = int.from_bytes(data[at : at + 2], "little")
         escapes = int.from_bytes(data[at + 2 : at + 6], "little")
         at += 6
