@@ -22,6 +22,7 @@ PRESETS = (
     "veryslow",
     "placebo",
 )
+LARGEST_BLOCK = 64
 TUNES = ("psnr", "ssim", "grain", "zerolatency", "none")
 
 
@@ -80,13 +81,22 @@ class HevcCodec(VideoCodec):
         return replace(self, crf=round(between(51, 0, quality), 2))
 
     def _encode_video(self, video: AnyArray, bits: int) -> bytes:
-        options = {"preset": self.preset, "x265-params": self._parameters()}
+        parameters = self._parameters() | self._small_blocks(video.shape[1:])
+        joined = ":".join(f"{key}={value}" for key, value in parameters.items())
+        options = {"preset": self.preset, "x265-params": joined}
         if self.tune != "none":
             options["tune"] = self.tune
         return encode_with_av("libx265", video, pixel_format=GREY_FORMATS[bits], options=options)
 
-    def _parameters(self) -> str:
-        values = {
+    def _small_blocks(self, size: tuple[int, ...]) -> dict[str, object]:
+        """Return what keeps lossless coding of small pictures lossless.
+
+        On pictures one largest block wide or tall x265's reconstruction may drift from what decoders see.
+        """
+        return {"ctu": 32} if self.crf is None and min(size) <= LARGEST_BLOCK else {}
+
+    def _parameters(self) -> dict[str, object]:
+        values: dict[str, object] = {
             "keyint": self.period,
             "min-keyint": max(1, self.period),
             "scenecut": 0,
@@ -100,5 +110,4 @@ class HevcCodec(VideoCodec):
             "log-level": "none",
         }
         values |= {"bframes": 0} if self.low_delay else {}
-        values |= {"lossless": 1} if self.crf is None else {"crf": self.crf}
-        return ":".join(f"{key}={value}" for key, value in values.items())
+        return values | ({"lossless": 1} if self.crf is None else {"crf": self.crf})
