@@ -103,7 +103,7 @@ class HevcCodec(VideoCodec):
             "open-gop": 0,
             # With 4:0:0 and weighted bi-prediction x265's reconstruction drifts from what decoders see.
             "weightb": 0,
-            # The same bytes on every machine.
+            # The same bytes for any number of cores.
             "pools": "none",
             "frame-threads": 1,
             "info": 0,
