@@ -165,6 +165,8 @@ class WaveletCodec(Codec):
         seen = frames if mask is None else filled(frames, mask)
         head = b"" if mask is None else pack_background(mask, b"")
         search, gops = EFFORTS[effort]
+        if plan.repeating and len(gops) == 1:
+            gops = GOPS[-1:]
         tried = []
         for gop in _useful(gops, frames.shape[1]):
             steps = frame_steps(frames.shape[1], gop)

@@ -20,11 +20,14 @@ class Plan:
     ----------
     mask
         Where they are background, shape (sequences, frames, height, width); None for nowhere.
+    repeating
+        Whether they differ mostly by noise, so that key frames are best far apart.
     averaged
         Whether those that others are predicted from are averaged with their neighbours.
     """
 
     mask: Mask | None = None
+    repeating: bool = False
     averaged: bool = False
 
     def of(self, part: tuple[slice, slice]) -> Plan:
@@ -51,9 +54,9 @@ def choose_plan(frames: Frames, draft: Draft, *, bounded: bool) -> Plan:
     """
     mask = background(frames)
     plan = Plan() if mask is None else _with_mask(frames, mask, draft)
-    if bounded or not repeats(frames) or not _averaging_pays(frames, plan, draft):
+    if bounded or not repeats(frames):
         return plan
-    return replace(plan, averaged=True)
+    return replace(plan, repeating=True, averaged=_averaging_pays(frames, plan, draft))
 
 
 def _with_mask(frames: Frames, mask: Mask, draft: Draft) -> Plan:
