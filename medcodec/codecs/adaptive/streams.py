@@ -159,7 +159,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
     )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > least:
-        yield _LABELS, encode_labels(levels)
+        yield _LABELS, encode_labels(levels, quick=effort == "fast")
     if advantage <= most:
         yield _natural(levels, effort)
         if effort != "fast":
@@ -176,7 +176,7 @@ def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
 
 def _label_advantage(levels: Levels, effort: str) -> float:
     """Return how many times smaller than grey levels they are as labels."""
-    return len(_natural(levels, effort)[1]) / len(encode_labels(levels))
+    return len(_natural(levels, effort)[1]) / len(encode_labels(levels, quick=effort == "fast"))
 
 
 def _sample(levels: Levels) -> Levels:
