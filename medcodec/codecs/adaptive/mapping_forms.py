@@ -79,9 +79,12 @@ class Plain:
         """Return the integers of ``voxels``."""
         return voxels
 
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """Return the voxels of ``integers``."""
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
+        """Return the voxels of ``integers``: whole frames, of which ``first`` is the number of the first."""
         return integers.astype(dtype, copy=False)
+
+    def restore(self, voxels: AnyArray) -> None:
+        """Put voxels of the whole group that have another value than their integer says."""
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -113,7 +116,7 @@ class Palette(Computed):
         bits = ordered_bits(voxels)
         return np.searchsorted(self.values.astype(bits.dtype), bits)
 
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
         """Return the voxels of ranks."""
         return from_ordered_bits(self.values, dtype)[integers]
 
