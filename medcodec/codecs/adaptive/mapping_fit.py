@@ -101,26 +101,27 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     listed = ~np.isin(patterns, specials)
     if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
         return None
-    kept, exact = (indices[~missed], voxels[~missed]) if len(positions) else (indices, voxels)
-    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(exact, kept, lattice):
+    kept = ~missed
+    some = int(indices.reshape(-1)[np.argmax(kept)])
+    low, high = (int(find(indices, initial=some, where=kept)) for find in (np.min, np.max))
+    digits = MANTISSA_BITS[word.itemsize] + 1 - common_zeros(voxels, kept)
+    if high - low >= _DYADIC_SPAN or not _resolved(max(abs(low), abs(high)), digits, lattice):
         return None
     return replace(
         lattice,
         negative_zero=negative_zero,
-        special_base=max(int(kept.max()) + 1, 0),
+        special_base=max(high + 1, 0),
         specials=specials.astype(np.uint64),
         positions=positions[listed],
         patterns=patterns[listed].astype(np.uint64),
     )
 
 
-def _resolved(voxels: AnyArray, indices: AnyArray, lattice: Lattice) -> bool:
+def _resolved(greatest: int, digits: int, lattice: Lattice) -> bool:
     """Whether the dtype could tell (nearly) all lattice points apart: else the float format is what shows."""
     step = float(lattice.slopes[0])
     origin = lattice.intercept / step if lattice.variant == EXACT_SUM else lattice.intercept * step
-    reach = float(np.abs(indices).max()) + abs(origin)
-    digits = MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels)
-    return reach <= float(_SLACK << digits)
+    return greatest + abs(origin) <= float(_SLACK << digits)
 
 
 def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:

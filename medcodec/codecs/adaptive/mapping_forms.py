@@ -49,9 +49,9 @@ def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     return ordered.view(dtype)
 
 
-def common_zeros(voxels: AnyArray) -> int:
+def common_zeros(voxels: AnyArray, where: npt.NDArray[np.bool_] | bool = True) -> int:
     """Return how many low bits are zero in all voxels; at most the mantissa of floats, and not all bits."""
-    used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None))
+    used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None, where=where))
     limit = (
         MANTISSA_BITS[voxels.dtype.itemsize] if voxels.dtype.kind == "f" else 8 * voxels.dtype.itemsize - 1
     )
