@@ -30,6 +30,12 @@ def special_floats() -> npt.NDArray[Any]:
     return values
 
 
+def magnitudes(dtype: str, spread: float) -> npt.NDArray[Any]:
+    """Return numbers of both signs and of very different sizes."""
+    exponents, signs = np.random.default_rng(2).standard_normal((2, 1, 2, 8, 12))
+    return (np.sign(signs) * 10.0 ** (spread * exponents)).astype(dtype)
+
+
 VOLUMES = {
     "one frame": waves((1, 1, 14, 40), "f4"),
     "frames": waves((1, 4, 9, 18), "f4"),
@@ -42,6 +48,9 @@ VOLUMES = {
     "a table": np.round(waves((1, 2, 12, 20), "f4", peak=12)) * np.float32(0.1),
     "repeats": np.repeat(waves((1, 2, 9, 9), "f4"), 2, axis=3),
     "special floats": special_floats(),
+    "singles of all sizes": magnitudes("f4", 6),
+    "doubles of all sizes": magnitudes("f8", 60),
+    "integers of all sizes": magnitudes("i8", 4),
     "zeros": np.zeros((1, 2, 4, 5), "f4"),
 }
 

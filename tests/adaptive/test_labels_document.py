@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from labels_decoder import Decoder
-from test_labels import CASES, ellipsoids, islands, noisy_ramp
+from test_labels import CASES, Levels, ellipsoids, islands, noisy_ramp
 
 from medcodec.codecs.adaptive.labels import encode_labels
 
 NAMES, ORDER, STORED, ISLANDS = "names", "order", "stored", "islands"
+
+
+def outliers() -> Levels:
+    """Return levels that follow one another, but for some that may be anything."""
+    rng = np.random.default_rng(6)
+    ramp = noisy_ramp(250, (1, 3, 16, 24))
+    return np.where(rng.random(ramp.shape) < 0.06, rng.integers(0, 250, ramp.shape), ramp).astype(np.uint8)
+
 
 VOLUMES = {
     "constant": (CASES["constant"], STORED),
@@ -21,6 +29,7 @@ VOLUMES = {
     "noise": (noisy_ramp(2, (2, 2, 12, 14)), NAMES),
     "noisy order": (noisy_ramp(30, (2, 3, 10, 14)), ORDER),
     "many noisy levels": (noisy_ramp(250, (1, 3, 12, 16)), ORDER),
+    "outliers": (outliers(), ORDER),
     "islands": (islands(0, (4, 24, 28)), ISLANDS),
     "islands on grey": (islands(130, (3, 20, 22), 2), ISLANDS),
 }
