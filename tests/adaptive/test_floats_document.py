@@ -51,6 +51,7 @@ VOLUMES = {
     "singles of all sizes": magnitudes("f4", 6),
     "doubles of all sizes": magnitudes("f8", 60),
     "integers of all sizes": magnitudes("i8", 4),
+    "random integers": np.random.default_rng(1).integers(-(2**63), 2**63, (1, 1, 9, 40)),
     "zeros": np.zeros((1, 2, 4, 5), "f4"),
 }
 
