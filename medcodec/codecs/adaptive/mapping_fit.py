@@ -97,9 +97,8 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
         missed &= ~negative
     positions = np.flatnonzero(missed)
     patterns = bits.reshape(-1)[positions]
-    specials = _specials(patterns, voxels.size)
-    listed = ~np.isin(patterns, specials)
-    if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
+    specials, others = _specials(patterns, voxels.size)
+    if others * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
         return None
     kept = ~missed
     some = int(indices.reshape(-1)[np.argmax(kept)])
@@ -107,6 +106,7 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     digits = MANTISSA_BITS[word.itemsize] + 1 - common_zeros(voxels, kept)
     if high - low >= _DYADIC_SPAN or not _resolved(max(abs(low), abs(high)), digits, lattice):
         return None
+    listed = ~np.isin(patterns, specials)
     return replace(
         lattice,
         negative_zero=negative_zero,
@@ -128,10 +128,11 @@ def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:
     return bool(np.count_nonzero(mask) * part > mask.size)
 
 
-def _specials(patterns: AnyArray, voxels: int) -> AnyArray:
-    """Return the few patterns that are frequent enough to have a level of their own, sorted."""
+def _specials(patterns: AnyArray, voxels: int) -> tuple[AnyArray, int]:
+    """Return the few patterns frequent enough for a level of their own, sorted, and the number of others."""
     found, number = np.unique(patterns, return_counts=True)
-    return found[number * _SPECIAL_SHARE > voxels][:64]
+    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:64]
+    return found[frequent], len(patterns) - int(number[frequent].sum())
 
 
 def _fit_values(values: AnyArray) -> Lattice | None:
