@@ -79,7 +79,9 @@ size_t IslandModel::background_contexts(const Site& site, const Masks& m, int pr
     const uint32_t known = off(w) + off(n) + off(site.n[0][1]) + off(site.n[0][-1]);
     const uint32_t ahead = 2 * off(p) + off(e) + off(s);
     const uint32_t local = m.left >> 6 | middle3(m.above[0]) << 2 | ((m.above[1] >> 3) & 1) << 5;
-    const auto square = [](const uint32_t* rows) { return middle3(rows[0]) | middle3(rows[1]) << 3 | middle3(rows[2]) << 6; };
+    const auto square = [](const uint32_t* rows) {
+        return middle3(rows[0]) | middle3(rows[1]) << 3 | middle3(rows[2]) << 6;
+    };
     const auto cross = [](const uint32_t* rows) {
         return middle3(rows[1]) | ((rows[0] >> 3) & 1) << 3 | ((rows[2] >> 3) & 1) << 4;
     };
@@ -130,7 +132,8 @@ int IslandModel::code_distance(Coder& coder, int distance, int room, const Site&
     const int done = step << shift_, rest = distance - done;
     int place = 0;
     if (step == kLongest) {
-        for (int bit = length(room - done) - 1; bit >= 0; --bit) place = 2 * place + coder.code((rest >> bit) & 1, kHalf);
+        for (int bit = length(room - done) - 1; bit >= 0; --bit)
+            place = 2 * place + coder.code((rest >> bit) & 1, kHalf);
     } else {
         SmallBit& low = low_bits_[shift_][std::min(step, kStepContexts - 1)];
         for (int bit = shift_ - 1; bit >= 0; --bit) place = 2 * place + low.code(coder, (rest >> bit) & 1);

@@ -61,7 +61,8 @@ public:
         Weights& weights = sets_[set];
         int32_t sum = 0;
         for (int i = 0; i < kInputs; ++i) sum += int32_t{inputs[i]} * weights[i];
-        const uint32_t p = logistic_.squash(std::clamp(sum >> kWeightBits, -medcodec::kStretchLimit, medcodec::kStretchLimit));
+        const int x = std::clamp(sum >> kWeightBits, -medcodec::kStretchLimit, medcodec::kStretchLimit);
+        const uint32_t p = logistic_.squash(x);
         bit = coder.code(bit, p);
         const int16_t error = static_cast<int16_t>((bit << 14) - static_cast<int32_t>(p >> 8));
         for (int i = 0; i < kInputs; ++i) {
