@@ -20,13 +20,13 @@ _Plane = npt.NDArray[np.float64]
 
 # Frames on each side that a frame is averaged with, what those next to it weigh (half as much from layer to
 # layer, and less with each frame between), and which differences count as noise, in steps.
-_REACH = 4
+_REACH = 8
 _WEIGHT, _PER_LAYER, _PER_FRAME = 0.6, 0.5, 0.9
-_TOLERANCE = 0.45
+_TOLERANCE = 0.6
 # Half the side of the square in which differences are averaged.
 _AROUND = 2
-# Differences of neighbouring slices grow threefold over `_REACH` slices, those of noise not at all.
-_MOST_GROWTH = 1.8
+# Differences of neighbouring slices grow threefold over so many slices, those of noise not at all.
+_FAR, _MOST_GROWTH = 4, 1.8
 _BLOCK = 8
 
 
@@ -36,9 +36,9 @@ def repeats(frames: Frames) -> bool:
     Told by the differences in blocks of 8 x 8 to the frames next to the middle one, and to those four away.
     """
     count = frames.shape[1]
-    if count <= 2 * _REACH or min(frames.shape[2:]) < _BLOCK:
+    if count <= 2 * _FAR or min(frames.shape[2:]) < _BLOCK:
         return False
-    near, far = (_block_differences(frames, count // 2, distance) for distance in (1, _REACH))
+    near, far = (_block_differences(frames, count // 2, distance) for distance in (1, _FAR))
     differs = near > 0
     return bool(differs.any()) and float(np.median(far[differs] / near[differs])) < _MOST_GROWTH
 
