@@ -19,6 +19,9 @@ _SAMPLE_SHARE, _SAMPLE_SHARE_OVER_TIME, _DRAFT_SHARE = 1 / 64, 1 / 32, 1 / 16
 # usual axis stays.
 _SAMPLE_GAIN, _DRAFT_GAIN = 0.015, 0.003
 _SAMPLE_LEAST, _SAMPLE_MOST = 1 << 14, 1 << 20
+# With losses, an axis may code smaller because it loses more: rates fall about with the root of the squared
+# error. That is rough, so a small gain means nothing there either.
+_RATE_OF_ERROR, _LOSSY_GAIN = 0.5, 0.02
 
 
 def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLayout:
@@ -52,9 +55,11 @@ def choose_layout(voxels: AnyArray, codec: Codec, axis: str = "auto") -> FrameLa
     if draft is codec or (layouts[0].frame_dtype.kind == "f" and not over_time):
         share, gain = _SAMPLE_SHARE_OVER_TIME if over_time else _SAMPLE_SHARE, _SAMPLE_GAIN
     sample = central_sample(voxels, share=share)
-    sizes = [
-        _coded_bytes(frame_layout(sample, candidate), sample, draft) for candidate in frame_axes(voxels.shape)
-    ]
+    coded = [_coded(frame_layout(sample, candidate), sample, draft) for candidate in frame_axes(voxels.shape)]
+    if any(error for _, error in coded):
+        gain = max(gain, _LOSSY_GAIN)
+    least = min((error for _, error in coded if error), default=1.0)
+    sizes = [size * (max(error, least) / least) ** _RATE_OF_ERROR for size, error in coded]
     smallest = min(sizes)
     return layouts[sizes.index(smallest) if smallest < sizes[0] * (1 - gain) else 0]
 
@@ -70,8 +75,16 @@ def central_sample(voxels: AnyArray, *, share: float = _SAMPLE_SHARE) -> AnyArra
     return voxels[tuple(slice(a, a + n) for a, n in zip(starts, lengths, strict=True))]
 
 
-def _coded_bytes(layout: FrameLayout, sample: AnyArray, codec: Codec) -> int:
-    return len(codec.encode(FrameGroup(np.ascontiguousarray(layout.to_frames(sample)))))
+def _coded(layout: FrameLayout, sample: AnyArray, codec: Codec) -> tuple[int, float]:
+    """Return how many bytes a sample takes, and its squared error if the codec loses anything unbounded."""
+    frames = np.ascontiguousarray(layout.to_frames(sample))
+    data = codec.encode(FrameGroup(frames))
+    if codec.exact or getattr(codec, "max_error", None):
+        return len(data), 0.0
+    decoded = codec.decode(data, frames.shape, frames.dtype)
+    kept = np.isfinite(frames) if frames.dtype.kind == "f" else np.s_[...]
+    difference = frames[kept].astype(np.float64) - decoded[kept].astype(np.float64)
+    return len(data), float(np.square(difference).sum())
 
 
 def _count(voxels: AnyArray, longest: int) -> int:
