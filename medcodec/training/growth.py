@@ -23,7 +23,7 @@ def grow(network: QuantisedNetwork, start: IntegerNetwork) -> None:
     OptionError
         If the trained network does not fit into this one.
     """
-    convs: list[QuantisedConv] = list(network.convs)  # type: ignore[arg-type]
+    convs = [conv for conv in network.convs if isinstance(conv, QuantisedConv)]
     layers = [*start.layers[:-1], *[None] * (len(convs) - len(start.layers)), start.layers[-1]]
     if len(layers) != len(convs) or not all(map(_fits, convs, layers)):
         msg = "the model to start from has larger networks than are asked for, or other kernels"
@@ -45,8 +45,8 @@ def grow(network: QuantisedNetwork, start: IntegerNetwork) -> None:
 def _fits(conv: QuantisedConv, layer: IntegerConv | None) -> bool:
     if layer is None:
         return True
-    outputs, inputs, size, _ = conv.weight.shape
-    return layer.outputs <= outputs and layer.inputs <= inputs and layer.size == size
+    outputs, inputs, size = conv.out_channels, conv.in_channels, conv.kernel_size[0]
+    return bool(layer.outputs <= outputs and layer.inputs <= inputs and layer.size == size)
 
 
 def _take_over(conv: QuantisedConv, layer: IntegerConv, unit: float, result: float) -> int:
