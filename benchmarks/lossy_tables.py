@@ -39,7 +39,8 @@ def lossy_report(rows: Sequence[LossyRow]) -> str:
     for protocol in PROTOCOLS:
         own = [row for row in sized if row.protocol == protocol]
         if own:
-            sections += [_per_kind(own, protocol), _per_file(own, protocol, _CODED, ""), _ours(own, protocol)]
+            sections += [_per_kind(own, protocol), _per_file(own, protocol, _CODED, "")]
+            sections += [_ours(own, protocol, name) for name in _codecs(own) if name.startswith(_OURS)]
     videos = [row for row in sized if row.rgb_psnr_db is not None]
     if videos:
         sections.append(_per_file(videos, "8-bit", _RGB, ", PSNR in RGB"))
@@ -92,12 +93,12 @@ def _per_file(rows: Sequence[LossyRow], protocol: str, measure: _Measure, what: 
     return f"{text}\n\n{OVERLAP_NOTE}"
 
 
-def _ours(rows: Sequence[LossyRow], protocol: str) -> str:
-    """Return the BD-rates of the wavelet codec against each rival, over all PSNRs and over high ones."""
-    files = {row.file: row.kind for row in rows if row.codec == _OURS}
+def _ours(rows: Sequence[LossyRow], protocol: str, codec: str) -> str:
+    """Return the BD-rates of one of our codecs against each rival, over all PSNRs and over high ones."""
+    files = {row.file: row.kind for row in rows if row.codec == codec}
     lines = []
     for file, kind in files.items():
-        ours = _curve(rows, file, _OURS, _CODED)
+        ours = _curve(rows, file, codec, _CODED)
         cells = [
             delta_text(delta(_curve(rows, file, rival, _CODED), ours, least_db=least_db))
             for rival in _RIVALS
@@ -106,7 +107,7 @@ def _ours(rows: Sequence[LossyRow], protocol: str) -> str:
         lines.append([file, kind, *cells])
     heads = [f"{rival}{where}" for rival in _RIVALS for where in ("", f", {_HIGH_DB:g} dB on")]
     table = markdown_table(["file", "kind", *heads], lines)
-    title = f"## {protocol}: BD-rate in percent of the {_OURS} codec against others"
+    title = f"## {protocol}: BD-rate in percent of {codec} against others"
     return f"{title}\n\n{table}\n\n{OVERLAP_NOTE}" if lines else ""
 
 

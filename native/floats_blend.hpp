@@ -35,8 +35,7 @@ public:
         average_ += (error - average_) * (1.0 / 256);
         const double importance = 1 / (scale * scale);
         LeastSquares<Blocks>&fast = fast_[x / fast_band], &slow = slow_[x / slow_band];
-        fast.update(kernel_, terms_, value - west, importance, 0.97);
-        slow.update(kernel_, terms_, value - west, importance, 0.999);
+        kernel_.update(fast.sums(0.97), slow.sums(0.999), terms_, value - west, importance);
         if (x % solve_every == solve_every - 1) {
             fast.solve(kernel_);
             if (x % (2 * solve_every) == solve_every - 1) slow.solve(kernel_);

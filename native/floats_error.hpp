@@ -112,9 +112,7 @@ private:
         for (int depth = 0; end > first + 1; ++depth) {
             const uint64_t count = end - first;
             if (!(count & (count - 1)) && numbers_.evenly_spaced(first, end - 1)) {
-                int bits = 0;
-                while (count >> bits > 1) ++bits;
-                return first + coder_.raw(place - first, bits);
+                return first + coder_.raw(place - first, __builtin_ctzll(count));
             }
             uint64_t split = first + count / 2;
             uint32_t upper = 1 << 15;

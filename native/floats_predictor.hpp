@@ -13,13 +13,12 @@ public:
 
     // Sum of weights times neighbours.
     double predict(const SquaresKernel& kernel, const double* x) const { return kernel.predict(weights_, x); }
-    void update(const SquaresKernel& kernel, const double* x, double target, double importance, double memory) {
-        kernel.update(products_, targets_, x, target, importance, memory);
-    }
+    // Of samples, forgotten by `memory` per sample.
+    Sums sums(double memory) { return {products_, targets_, memory}; }
     void solve(const SquaresKernel& kernel) { kernel.solve(products_, targets_, weights_); }
 
 private:
-    double products_[terms * terms] = {};
+    alignas(64) double products_[terms * terms] = {};
     double targets_[terms] = {};
     double weights_[terms] = {};
 };

@@ -6,10 +6,16 @@ namespace floats {
 constexpr int block_terms = 4;
 constexpr int most_blocks = 6;
 
+// What one predictor has learned, forgotten by `memory` per sample.
+struct Sums {
+    double *products, *targets;
+    double memory;
+};
+
 struct SquaresKernel {
     double (*predict)(const double* weights, const double* x);
-    // Forgets by `memory` per sample.
-    void (*update)(double* products, double* targets, const double* x, double target, double importance, double memory);
+    // Both forget, and learn one sample.
+    void (*update)(Sums fast, Sums slow, const double* x, double target, double importance);
     // LDL' with a small ridge; keeps the old weights where the matrix is singular.
     void (*solve)(const double* products, const double* targets, double* weights);
 };

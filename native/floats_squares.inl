@@ -22,9 +22,9 @@ struct Squares {
         return (part[0] + part[1]) + (part[2] + part[3]);
     }
 
-    static void update(double* products, double* targets, const double* x, double target, double importance, double memory) {
-        update_from<0>(products, x, importance, memory);
-        decay_and_add<0>(targets, memory, importance * target, x);
+    static void update(floats::Sums fast, floats::Sums slow, const double* x, double target, double importance) {
+        update_from<0>(fast, slow, x, importance);
+        decay_and_add<0>(fast.targets, slow.targets, fast.memory, slow.memory, importance * target, x);
     }
 
     static void solve(const double* products, const double* targets, double* weights) {
@@ -48,19 +48,25 @@ struct Squares {
     }
 
   private:
-    // From column 4 * Block on: a length that the compiler knows.
+    // From column 4 * Block on: a length that the compiler knows. Both predictors learn the same products.
     template <int Block>
-    static FLOATS_INLINE void decay_and_add(double* row, double keep, double factor, const double* other) {
-        for (int j = Block * kBlock; j < terms; ++j) row[j] = keep * row[j] + factor * other[j];
+    static FLOATS_INLINE void decay_and_add(double* __restrict fast, double* __restrict slow, double keep_fast,
+                                            double keep_slow, double factor, const double* __restrict other) {
+        for (int j = Block * kBlock; j < terms; ++j) {
+            const double product = factor * other[j];
+            fast[j] = keep_fast * fast[j] + product;
+            slow[j] = keep_slow * slow[j] + product;
+        }
     }
 
     template <int Block>
-    static FLOATS_INLINE void update_from(double* products, const double* x, double importance, double memory) {
+    static FLOATS_INLINE void update_from(floats::Sums fast, floats::Sums slow, const double* x, double importance) {
         if constexpr (Block < Blocks) {
             for (int i = Block * kBlock; i < (Block + 1) * kBlock; ++i) {
-                decay_and_add<Block>(products + i * terms, memory, importance * x[i], x);
+                decay_and_add<Block>(fast.products + i * terms, slow.products + i * terms, fast.memory, slow.memory,
+                                     importance * x[i], x);
             }
-            update_from<Block + 1>(products, x, importance, memory);
+            update_from<Block + 1>(fast, slow, x, importance);
         }
     }
 

@@ -1,226 +1,89 @@
 #include "labels.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <unordered_map>
-#include <utility>
 
 #include "labels_coder.hpp"
-#include "labels_frames.hpp"
+#include "labels_islands.hpp"
 #include "labels_model.hpp"
-#include "labels_runs.hpp"
 #include "labels_settings.hpp"
+#include "labels_walk.hpp"
 
 namespace labels {
 namespace {
 
-uint64_t surroundings(const uint8_t* row, const uint8_t* above) {
-    uint64_t a = 0, b = 0;
-    for (int i = 0; i < 5; ++i) a = a << 8 | row[i - 5];
-    for (int i = 0; i < 6; ++i) b = b << 8 | above[i - 3];
-    const uint64_t h = (a * 0x9E3779B97F4A7C15ull) ^ ((b + 1) * 0xC2B2AE3D27D4EB4Full);
-    return (h ^ (h >> 31)) * 0x165667B19E3779F9ull;
-}
+constexpr size_t kSampleVoxels = 1 << 16, kQuickSampleVoxels = 1 << 14;
+constexpr size_t kQuickShare = 32;
 
-uint64_t frame_hash(const uint8_t* p, size_t size) {
-    uint64_t h = size;
-    for (size_t i = 0; i < size; ++i) h = (h ^ p[i]) * 0x100000001B3ull;
-    return h;
-}
-
-// One pass over a group; the same code encodes and decodes, so that both sides see the same statistics.
 template <class Coder>
-class Walk {
-public:
-    Walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings)
-        : coder_(coder), levels_(levels), shape_(shape), area_(shape.height * shape.width),
-          model_(settings, shape.width), match_(levels, settings.table_bits),
-          runs_(shape.width), current_(shape.height, shape.width),
-          first_(shape.height, shape.width), second_(shape.height, shape.width) {}
-
-    void run() {
-        for (size_t s = 0; s < shape_.sequences; ++s)
-            for (size_t n = 0; n < shape_.frames; ++n) code_frame(s, n);
-    }
-
-private:
-    void code_frame(size_t s, size_t n) {
-        const size_t index = s * shape_.frames + n;
-        if (index > 0 && code_copy(index)) return;
-        load_references(s, n);
-        current_.clear();
-        if (references_ > 0)
-            for (int i = 1; i <= kPadY; ++i)
-                std::memcpy(current_.row(-i) - kPadX, first_.row(-i) - kPadX, shape_.width + 2 * kPadX);
-        for (size_t y = 0; y < shape_.height; ++y) code_row(index, y);
-    }
-
-    // A frame that repeats an earlier one is coded as its index.
-    bool code_copy(size_t index) {
-        size_t source = index;
-        if constexpr (!Coder::kDecodes) source = find_copy(index);
-        const int copied = coder_.code(source < index, copy_flag_.p22());
-        copy_flag_.update(copied, 30);
-        if (!copied) return false;
-        source = code_index(source, index);
-        std::memcpy(levels_ + index * area_, levels_ + source * area_, area_);
-        return true;
-    }
-
-    size_t find_copy(size_t index) {
-        const uint8_t* frame = levels_ + index * area_;
-        if (seen_.empty()) seen_.emplace(frame_hash(levels_, area_), 0);
-        const auto [entry, is_new] = seen_.emplace(frame_hash(frame, area_), index);
-        if (is_new || std::memcmp(levels_ + entry->second * area_, frame, area_) != 0) return index;
-        if (std::memcmp(frame - area_, frame, area_) == 0) return index - 1;
-        return entry->second;
-    }
-
-    size_t code_index(size_t source, size_t count) {
-        const int last = coder_.code(source == count - 1, copy_last_.p22());
-        copy_last_.update(last, 30);
-        if (last) return count - 1;
-        size_t value = 0;
-        for (int bit = log2_floor(count); bit >= 0; --bit)
-            value = 2 * value + coder_.code((source >> bit) & 1, 1u << (kProbBits - 1));
-        if (value >= count) throw StreamError("label stream: a frame repeats one that comes later");
-        return value;
-    }
-
-    // First reference: the frame before in the sequence, else the same frame of the sequence before.
-    void load_references(size_t s, size_t n) {
-        const uint8_t* here = levels_ + (s * shape_.frames + n) * area_;
-        const uint8_t* previous = n > 0 ? here - area_ : nullptr;
-        const uint8_t* beside = s > 0 ? here - shape_.frames * area_ : n > 1 ? here - 2 * area_ : nullptr;
-        const uint8_t* chosen[2] = {previous ? previous : beside, previous ? beside : nullptr};
-        references_ = (chosen[0] != nullptr) + (chosen[1] != nullptr);
-        if (chosen[0]) first_.load(chosen[0]); else first_.clear();
-        if (chosen[1]) second_.load(chosen[1]); else second_.clear();
-    }
-
-    Site site_at(size_t y, size_t x) {
-        const ptrdiff_t row = static_cast<ptrdiff_t>(y);
-        Site site;
-        site.w = current_.row(row) + x;
-        for (int i = 0; i < 3; ++i) site.n[i] = current_.row(row - 1 - i) + x;
-        for (int i = 0; i < 5; ++i) site.r1[i] = first_.row(row + i - 2) + x;
-        for (int i = 0; i < 3; ++i) site.r2[i] = second_.row(row + i - 1) + x;
-        site.x = x;
-        site.y = y;
-        site.references = references_;
-        site.expected = match_.expected();
-        site.expected_length = match_.length();
-        return site;
-    }
-
-    void code_row(size_t index, size_t y) {
-        const ptrdiff_t row = static_cast<ptrdiff_t>(y);
-        uint8_t* voxels = levels_ + index * area_ + y * shape_.width;
-        uint8_t* out = current_.row(row);
-        current_.open_row(row);
-        runs_.find(current_, first_, second_, references_, row);
-        for (size_t x = 0; x < shape_.width;) {
-            const uint8_t label = out[static_cast<ptrdiff_t>(x) - 1];
-            const size_t length = runs_.length(x, label, out[static_cast<ptrdiff_t>(x) - 2]);
-            int excluded = -1;
-            if (length > 0 && runs_.enabled()) {
-                const size_t equal = code_run(voxels + x, label, length);
-                std::memset(voxels + x, label, equal);
-                std::memset(out + x, label, equal);
-                match_.skip(label, equal);
-                x += equal;
-                if (equal == length) continue;
-                excluded = label;
-            }
-            out[x] = code_voxel(index * area_ + y * shape_.width + x, voxels[x], y, x, excluded);
-            voxels[x] = out[x];
-            if (length > 0 && excluded < 0) runs_.learn(out[x] != label);
-            ++x;
-        }
-        current_.close_row(row);
-    }
-
-    // How many of the next `length` voxels, which look all the same, carry on with the label.
-    size_t code_run(const uint8_t* voxels, uint8_t label, size_t length) {
-        size_t equal = 0;
-        if constexpr (!Coder::kDecodes)
-            while (equal < length && voxels[equal] == label) ++equal;
-        return runs_.code(coder_, equal, length, label, references_);
-    }
-
-    uint8_t code_voxel(size_t index, uint8_t label, size_t y, size_t x, int excluded) {
-        match_.seek(index, surroundings(current_.row(y) + x, current_.row(static_cast<ptrdiff_t>(y) - 1) + x));
-        const uint8_t coded = model_.code(coder_, label, site_at(y, x), excluded);
-        match_.advance(coded);
-        return coded;
-    }
-
-    Coder& coder_;
-    uint8_t* levels_;
-    Shape shape_;
-    size_t area_;
-    VoxelModel model_;
-    MatchModel match_;
-    RunModel runs_;
-    PaddedFrame current_, first_, second_;
-    int references_ = 0;
-    Counter copy_flag_, copy_last_;
-    std::unordered_map<uint64_t, size_t> seen_;
-};
+void walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings) {
+    if (settings.kind == Kind::islands) Walk<Coder, IslandModel>(coder, levels, shape, settings).run();
+    else Walk<Coder, VoxelModel>(coder, levels, shape, settings).run();
+    coder.finish();
+}
 
 std::vector<uint8_t> encode_with(const uint8_t* levels, const Shape& shape, const Settings& settings) {
     std::vector<uint8_t> out = write_header(settings);
     std::vector<uint8_t> copy(levels, levels + shape.voxels());
     Encoder coder(out);
-    Walk<Encoder>(coder, copy.data(), shape, settings).run();
-    coder.finish();
+    walk(coder, copy.data(), shape, settings);
     return out;
 }
 
-// Names or order, and how many candidates: what codes a sample best.
-Settings choose(const uint8_t* levels, const Shape& shape, int count) {
-    Settings best{count, 3, false, fitting_table(levels, shape), false};
-    if (count == 2) return best;
-    const Sample sample = take_sample(levels, shape);
-    const int table = std::min(best.table_bits, largest_table(sample.shape.voxels()));
+// Names, order or islands: what codes a sample best. A quick choice prefers islands, which take a quarter of the time.
+Settings choose(const uint8_t* levels, const Shape& shape, int count, bool quick) {
+    Settings names;
+    names.kind = Kind::labels;
+    names.levels = count;
+    names.candidates = 3;
+    names.table_bits = fitting_table(levels, shape);
+    if (count == 2) return names;
+    Settings order = names, islands = names;
+    order.candidates = 1;
+    order.ordinal = true;
+    islands.kind = Kind::islands;
+    islands.background = most_frequent(levels, shape.voxels());
+    const Sample sample = take_sample(levels, shape, quick ? kQuickSampleVoxels : kSampleVoxels);
+    const int table = std::min(names.table_bits, largest_table(sample.shape.voxels()));
     size_t smallest = SIZE_MAX;
-    Settings chosen = best;
-    for (const auto [candidates, ordinal] : {std::pair{3, false}, {1, true}}) {
-        const Settings tried{count, candidates, ordinal, table, false};
-        const size_t size = encode_with(sample.levels.data(), sample.shape, tried).size();
+    const Settings* chosen = &names;
+    for (const Settings* tried : {&names, &order, &islands}) {
+        if (quick && tried == &order) continue;
+        Settings small = *tried;
+        small.table_bits = table;
+        size_t size = encode_with(sample.levels.data(), sample.shape, small).size();
+        if (quick && tried == &islands) size -= size / kQuickShare;
         if (size >= smallest) continue;
         smallest = size;
         chosen = tried;
     }
-    chosen.table_bits = best.table_bits;
-    return chosen;
+    return *chosen;
 }
 
 }  // namespace
 
-std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape) {
+std::vector<uint8_t> encode(const uint8_t* levels, const Shape& shape, bool quick) {
     const size_t voxels = shape.voxels();
-    const int count = voxels == 0 ? 1 : 1 + *std::max_element(levels, levels + voxels);
-    const Settings plain{count, 0, false, kSmallestTable, true};
-    if (count == 1) return write_header(plain);
-    const Settings settings = choose(levels, shape, count);
+    Settings plain;
+    plain.levels = voxels == 0 ? 1 : 1 + *std::max_element(levels, levels + voxels);
+    if (plain.levels == 1) return write_header(plain);
+    const Settings settings = choose(levels, shape, plain.levels, quick);
     std::vector<uint8_t> coded = encode_with(levels, shape, settings);
-    if (coded.size() <= kHeaderBytes + voxels * level_bits(count) / 8) return coded;
+    const int bits = level_bits(plain.levels);
+    if (coded.size() <= kHeaderBytes + voxels * bits / 8) return coded;
     std::vector<uint8_t> stored = write_header(plain);
-    const std::vector<uint8_t> packed = pack(levels, voxels, level_bits(count));
+    const std::vector<uint8_t> packed = pack(levels, voxels, bits);
     stored.insert(stored.end(), packed.begin(), packed.end());
     return stored;
 }
 
 void decode(const uint8_t* data, size_t size, const Shape& shape, uint8_t* levels) {
     const Settings settings = read_header(data, size, shape);
-    data += kHeaderBytes;
-    size -= kHeaderBytes;
-    if (settings.stored) return unpack(data, size, shape.voxels(), settings, levels);
+    data += settings.header_bytes();
+    size -= settings.header_bytes();
+    if (settings.kind == Kind::stored) return unpack(data, size, shape.voxels(), settings, levels);
     if (shape.voxels() == 0) throw StreamError("label stream: there are no voxels to decode");
     Decoder coder(data, size);
-    Walk<Decoder>(coder, levels, shape, settings).run();
-    coder.finish();
+    walk(coder, levels, shape, settings);
 }
 
 }  // namespace labels

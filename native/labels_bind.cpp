@@ -30,12 +30,12 @@ size_t checked_voxels(const std::array<size_t, 4>& dims) {
     return std::max<size_t>(voxels, 1);
 }
 
-nb::bytes encode(const Levels& levels) {
+nb::bytes encode(const Levels& levels, bool quick) {
     const labels::Shape shape{levels.shape(0), levels.shape(1), levels.shape(2), levels.shape(3)};
     std::vector<uint8_t> out;
     {
         nb::gil_scoped_release release;
-        out = labels::encode(levels.data(), shape);
+        out = labels::encode(levels.data(), shape, quick);
     }
     return nb::bytes(out.data(), out.size());
 }
@@ -63,6 +63,6 @@ void bind_labels(nb::module_& m) {
             PyErr_SetString(error.ptr(), e.what());
         }
     });
-    m.def("labels_encode", &encode, nb::arg("levels"));
+    m.def("labels_encode", &encode, nb::arg("levels"), nb::kw_only(), nb::arg("quick") = false);
     m.def("labels_decode", &decode, nb::arg("data"), nb::arg("shape"));
 }

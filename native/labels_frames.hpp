@@ -51,8 +51,8 @@ struct Site {
     const uint8_t* r2[3];  // second reference, rows y-1..y+1, at x
     size_t x, y;
     int references;  // how many of the two are real
-    int expected;    // symbol that the match model expects, or -1
-    int expected_length;
+    int expected = -1;  // symbol that the match model expects, or -1
+    int expected_length = 0;
 };
 
 // Bit i is set where byte i of the 8 bytes at p equals label.

@@ -7,6 +7,15 @@
 
 namespace labels {
 
+// The 5 voxels to the left and 6 of the row above.
+inline uint64_t surroundings(const uint8_t* row, const uint8_t* above) {
+    uint64_t a = 0, b = 0;
+    for (int i = 0; i < 5; ++i) a = a << 8 | row[i - 5];
+    for (int i = 0; i < 6; ++i) b = b << 8 | above[i - 3];
+    const uint64_t h = (a * 0x9E3779B97F4A7C15ull) ^ ((b + 1) * 0xC2B2AE3D27D4EB4Full);
+    return (h ^ (h >> 31)) * 0x165667B19E3779F9ull;
+}
+
 class MatchModel {
 public:
     MatchModel(const uint8_t* levels, int table_bits)

@@ -12,8 +12,9 @@ constexpr int kLongestStep = 16;  // farther levels are spelled out bit by bit
 
 }  // namespace
 
-VoxelModel::VoxelModel(const Settings& settings, size_t width)
-    : settings_(settings), bits_(settings.table_bits), predictor_(width, settings.levels) {
+VoxelModel::VoxelModel(const Settings& settings, size_t width, const uint8_t* levels)
+    : settings_(settings), bits_(settings.table_bits), match_(levels, settings.table_bits),
+      predictor_(width, settings.levels) {
     hits_.fill(49152);
 }
 
@@ -117,7 +118,17 @@ uint8_t VoxelModel::code_steps(Coder& coder, uint8_t label, const Site& site) {
 }
 
 template <class Coder>
-uint8_t VoxelModel::code(Coder& coder, uint8_t label, const Site& site, int excluded) {
+uint8_t VoxelModel::code(Coder& coder, uint8_t label, Site site, size_t index, int excluded) {
+    match_.seek(index, surroundings(site.w, site.n[0]));
+    site.expected = match_.expected();
+    site.expected_length = match_.length();
+    label = code_label(coder, label, site, excluded);
+    match_.advance(label);
+    return label;
+}
+
+template <class Coder>
+uint8_t VoxelModel::code_label(Coder& coder, uint8_t label, const Site& site, int excluded) {
     if (settings_.ordinal) predicted_ = predictor_.predict(site);
     rank(site, excluded);
     barred_count_ = 0;
@@ -138,7 +149,7 @@ uint8_t VoxelModel::code(Coder& coder, uint8_t label, const Site& site, int excl
     return label;
 }
 
-template uint8_t VoxelModel::code(Encoder&, uint8_t, const Site&, int);
-template uint8_t VoxelModel::code(Decoder&, uint8_t, const Site&, int);
+template uint8_t VoxelModel::code(Encoder&, uint8_t, Site, size_t, int);
+template uint8_t VoxelModel::code(Decoder&, uint8_t, Site, size_t, int);
 
 }  // namespace labels

@@ -14,11 +14,15 @@ namespace labels {
 
 class VoxelModel {
 public:
-    VoxelModel(const Settings& settings, size_t width);
+    // levels is the group, of which what comes before the voxel to code is known.
+    VoxelModel(const Settings& settings, size_t width, const uint8_t* levels);
 
-    // Codes one voxel; excluded is a label that it is known not to have, or -1.
+    // Codes the voxel at index; excluded is a label that it is known not to have, or -1.
     template <class Coder>
-    uint8_t code(Coder& coder, uint8_t label, const Site& site, int excluded);
+    uint8_t code(Coder& coder, uint8_t label, Site site, size_t index, int excluded);
+
+    // Many voxels of one label have been coded at once.
+    void skip(uint8_t label, size_t count) { match_.skip(label, count); }
 
 private:
     static constexpr int kVoters = 10;
@@ -39,6 +43,9 @@ private:
     Selection step_selection(const Site& site, int value, int step) const;
 
     template <class Coder>
+    uint8_t code_label(Coder& coder, uint8_t label, const Site& site, int excluded);
+
+    template <class Coder>
     int ask(Coder& coder, int bit, const Site& site, int value, int step);
 
     template <class Coder>
@@ -49,6 +56,7 @@ private:
 
     Settings settings_;
     BitModel bits_;
+    MatchModel match_;
     LevelPredictor predictor_;
     int predicted_ = 0;  // sixteenths of a level
     std::array<uint32_t, kVoters> hits_;  // 16-bit probability that a neighbour has the voxel's label

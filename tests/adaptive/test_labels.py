@@ -20,14 +20,16 @@ native = pytest.importorskip("medcodec._native", reason="the native kernel is no
 
 Levels = npt.NDArray[np.uint8]
 HEADER_BYTES = 3
+ISLANDS = 2
 
 
 def code(levels: Levels) -> int:
-    """Return the coded size, after a checked round trip."""
+    """Return the coded size, after checked round trips."""
     data = native.labels_encode(levels)
-    decoded = native.labels_decode(data, levels.shape)
-    assert decoded.dtype == np.uint8
-    np.testing.assert_array_equal(decoded, levels)
+    for coded in (data, native.labels_encode(levels, quick=True)):
+        decoded = native.labels_decode(coded, levels.shape)
+        assert decoded.dtype == np.uint8
+        np.testing.assert_array_equal(decoded, levels)
     return len(data)
 
 
@@ -48,6 +50,16 @@ def noisy_ramp(levels: int, shape: tuple[int, int, int, int] = (1, 6, 40, 50)) -
     return np.clip(ramp + rng.normal(0, 0.7, shape), 0, levels - 1).astype(np.uint8)
 
 
+def islands(background: int, shape: tuple[int, int, int] = (8, 48, 56), sequences: int = 1) -> Levels:
+    """Noisy waves in blobs, (sequences, frames, height, width), with outliers, on one level."""
+    rng = np.random.default_rng(4)
+    z, y, x = np.indices(shape)
+    blobs = np.stack([ellipsoids(shape, 12, seed)[0] for seed in range(sequences)])
+    waves = 110 + 60 * np.sin(x / 9 + z / 5) * np.cos(y / 7 + blobs) + rng.normal(0, 3, blobs.shape)
+    grey = np.where(rng.random(blobs.shape) < 0.01, rng.integers(0, 256, blobs.shape), waves)
+    return np.where(blobs > 0, np.clip(grey, 0, 255), background).astype(np.uint8)
+
+
 CASES = {
     "constant": np.zeros((1, 4, 16, 16), np.uint8),
     "one voxel": np.full((1, 1, 1, 1), 255, np.uint8),
@@ -65,6 +77,9 @@ CASES = {
     "two levels of noise": noisy_ramp(2),
     "eight noisy levels": noisy_ramp(8),
     "many noisy levels": noisy_ramp(256),
+    "islands": islands(0),
+    "islands on white": islands(255),
+    "islands on grey": islands(130, (3, 24, 28), 2),
 }
 
 
@@ -122,6 +137,7 @@ GOLDEN = {
     "two levels of noise": "b4e02944b1db865123befb0fa1a001195b2165c8434c9292a12097986b231763",
     "eight noisy levels": "138544080fe8415bdcba512734e9dbfef56681b68c06dc15b7e561a464ac9511",
     "many noisy levels": "3142724c8fe50ac24f2123abf8618384a37d557492a55ee06b92a80231208223",
+    "islands": "bbb956a3af0c0e84ab3e0cf8559465d276ca5828784dbbfe411ea47651663bf0",
     "nine random levels": "7dfdf876791956f2c4274697d37d4fe29a017ac4db655eeb1bd40712b83f3f9b",
 }
 
@@ -131,16 +147,32 @@ def test_stream_does_not_change(name: str) -> None:
     assert hashlib.sha256(native.labels_encode(CASES[name])).hexdigest() == GOLDEN[name]
 
 
+def test_islands_do_not_change() -> None:
+    data = native.labels_encode(CASES["islands on grey"], quick=True)
+    assert (
+        hashlib.sha256(data).hexdigest() == "ae5295dd714beedbc4805a5a9609244685b029f702b322519645c4f6377eff48"
+    )
+
+
+@pytest.mark.parametrize("name", ["islands", "islands on white", "islands on grey"])
+def test_islands_are_found_and_small(name: str) -> None:
+    data = native.labels_encode(CASES[name], quick=True)
+    assert data[0] == ISLANDS
+    assert len(data) < 0.85 * len(lzma.compress(CASES[name].tobytes(), preset=9 | lzma.PRESET_EXTREME))
+
+
 def decode_damaged(data: bytes, shape: tuple[int, ...]) -> None:
     """Damage gives a FormatError or voxels of the right shape; checksums are the container's."""
     with contextlib.suppress(FormatError):
         assert native.labels_decode(data, shape).shape == shape
 
 
-@pytest.mark.parametrize("name", ["organs", "eight noisy levels", "random bytes", "four-dimensional"])
+@pytest.mark.parametrize(
+    "name", ["organs", "eight noisy levels", "random bytes", "four-dimensional", "islands on grey"]
+)
 def test_damage_is_survived(name: str) -> None:
     levels = CASES[name]
-    data = native.labels_encode(levels)
+    data = native.labels_encode(levels, quick=name.startswith("islands"))
     rng = random.Random(3)
     for _ in range(40):
         flipped = bytearray(data)
@@ -155,9 +187,24 @@ def test_damage_is_survived(name: str) -> None:
 def test_arbitrary_bytes_are_survived(tail: bytes, count: int, mode: int) -> None:
     decode_damaged(tail, (2, 3, 9, 10))
     decode_damaged(bytes([1, count, mode]) + tail, (2, 3, 9, 10))
+    decode_damaged(bytes([ISLANDS, count, mode % 2, mode // 2]) + tail, (2, 3, 9, 10))
 
 
-@pytest.mark.parametrize("data", [b"", b"\x01\x01", b"\x02\x01\x03", b"\x01\x00\xff\x00", b"\x01\x01\xff"])
+BROKEN_HEADERS = {
+    "nothing": b"",
+    "too short": b"\x01\x01",
+    "too short for islands": b"\x02\x01\x00",
+    "unknown version": b"\x03\x01\x03\x00",
+    "stored bytes that are not needed": b"\x01\x00\xff\x00",
+    "stored bytes missing": b"\x01\x01\xff",
+    "table too large": b"\x01\x01\x0b",
+    "islands' table too large": b"\x02\x01\x01\x00",
+    "islands on a level that there is not": b"\x02\x01\x00\x02",
+    "islands of no level": b"\x02\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN_HEADERS.values(), ids=BROKEN_HEADERS.keys())
 def test_broken_headers_are_named(data: bytes) -> None:
     with pytest.raises(FormatError, match="label stream"):
         native.labels_decode(data, (1, 2, 8, 8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -251,3 +252,18 @@ def test_positron_emission_scans_have_a_slope_per_slice(data_dir, name):
     mapping = restored(voxels)
     assert mapping.kind.startswith("scaled per frame")
     assert mapping.level_count <= 1 << 15
+
+
+@pytest.mark.parametrize("frame_slopes", [1, 24])
+def test_levels_become_floats_in_little_memory(frame_slopes):
+    integers = head((2, 12, 180, 180))
+    slopes = np.linspace(0.013, 0.029, 24, dtype="f4")[:frame_slopes].reshape(-1, 1, 1)
+    voxels = (integers.reshape(24, 180, 180) * slopes.astype("f8")).astype("f4").reshape(integers.shape)
+    voxels[1, 3, 5:8, 7] = np.nan
+    mapping, levels = map_voxels(voxels)
+    tracemalloc.start()
+    decoded = mapping.to_voxels(levels, voxels.dtype)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert decoded.tobytes() == voxels.tobytes()
+    assert peak < 2 * voxels.nbytes

@@ -11,7 +11,7 @@ from wavelet_cases import PLAIN, phantom, psnr
 import medcodec
 from medcodec.codecs.adaptive.streams import encode_lossless
 from medcodec.codecs.base import FrameGroup
-from medcodec.codecs.wavelet import codec as wavelet_codec
+from medcodec.codecs.wavelet import plan as wavelet_plan
 from medcodec.codecs.wavelet.background import background, filled, pack_background, parse_background
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.errors import FormatError, IntegrityError
@@ -42,7 +42,7 @@ def test_padding_is_exact_and_cheap(padded, quality, tmp_path, monkeypatch):
     voxels, outside = padded
     size, decoded = packed(voxels, tmp_path / "a.medc", quality=quality)
     assert (decoded[outside] == PAD).all()
-    monkeypatch.setattr(wavelet_codec, "background", lambda _: None)
+    monkeypatch.setattr(wavelet_plan, "background", lambda _: None)
     plain_size, plain = packed(voxels, tmp_path / "b.medc", quality=quality)
     inside = ~outside
     assert size < 0.8 * plain_size

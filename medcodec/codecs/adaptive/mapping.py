@@ -33,6 +33,7 @@ _REPEATS = 8
 _DISTINCT_LIMIT = 4096
 _SPARSE = 4
 _FREQUENT = 256
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,18 @@ class Mapping:
         if levels.size and (int(levels.min()) < 0 or int(levels.max()) >= self.level_count):
             msg = f"value mapping: a level lies outside 0..{self.level_count - 1}"
             raise FormatError(msg)
-        integers = self.levels.to_integers(levels, self.form.integer_dtype(dtype))
-        return self.form.to_voxels(integers, dtype)
+        integer_dtype = self.form.integer_dtype(dtype)
+        if integer_dtype == dtype:
+            return self.form.to_voxels(self.levels.to_integers(levels, integer_dtype), dtype)
+        voxels: AnyArray = np.empty(levels.shape, dtype)
+        # Some frames at a time, since their integers are wide.
+        source, target = (array.reshape(-1, *levels.shape[2:]) for array in (levels, voxels))
+        step = max(1, _BLOCK // max(1, math.prod(levels.shape[2:])))
+        for first in range(0, len(source), step):
+            integers = self.levels.to_integers(source[first : first + step], integer_dtype)
+            target[first : first + step] = self.form.to_voxels(integers, dtype, first=first)
+        self.form.restore(voxels)
+        return voxels
 
     def to_bytes(self) -> bytes:
         """Return the coded mapping."""

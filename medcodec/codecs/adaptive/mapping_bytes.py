@@ -10,7 +10,11 @@ import numpy.typing as npt
 
 from medcodec.errors import FormatError
 
-_FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
+_DICTIONARY = 1 << 20
+
+
+def _filters(dictionary: int) -> list[dict[str, int]]:
+    return [{"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": 0, "lp": 0, "pb": 0}]
 
 
 class ByteReader:
@@ -53,7 +57,7 @@ class ByteReader:
     def packed(self, size: int) -> bytes:
         """Return the ``size`` bytes written by `packed_bytes`; memory is bounded by ``size``."""
         data = self.take(self.unsigned())
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(_DICTIONARY))
         try:
             unpacked = decoder.decompress(data, max_length=size) if size else b""
         except lzma.LZMAError as error:
@@ -99,7 +103,9 @@ def signed_bytes(value: int) -> bytes:
 
 def packed_bytes(data: bytes) -> bytes:
     """Return compressed ``data`` with its compressed length; the reader must know its plain length."""
-    packed = lzma.compress(data, lzma.FORMAT_RAW, filters=_FILTERS) if data else b""
+    # The packer takes and clears many times its dictionary, which need not be larger than the data.
+    filters = _filters(min(_DICTIONARY, max(1 << 12, len(data))))
+    packed = lzma.compress(data, lzma.FORMAT_RAW, filters=filters) if data else b""
     return unsigned_bytes(len(packed)) + packed
 
 

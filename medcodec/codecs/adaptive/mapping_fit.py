@@ -97,40 +97,42 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
         missed &= ~negative
     positions = np.flatnonzero(missed)
     patterns = bits.reshape(-1)[positions]
-    specials = _specials(patterns, voxels.size)
+    specials, others = _specials(patterns, voxels.size)
+    if others * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
+        return None
+    kept = ~missed
+    some = int(indices.reshape(-1)[np.argmax(kept)])
+    low, high = (int(find(indices, initial=some, where=kept)) for find in (np.min, np.max))
+    digits = MANTISSA_BITS[word.itemsize] + 1 - common_zeros(voxels, kept)
+    if high - low >= _DYADIC_SPAN or not _resolved(max(abs(low), abs(high)), digits, lattice):
+        return None
     listed = ~np.isin(patterns, specials)
-    if np.count_nonzero(listed) * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
-        return None
-    kept, exact = (indices[~missed], voxels[~missed]) if len(positions) else (indices, voxels)
-    if int(kept.max()) - int(kept.min()) >= _DYADIC_SPAN or not _resolved(exact, kept, lattice):
-        return None
     return replace(
         lattice,
         negative_zero=negative_zero,
-        special_base=max(int(kept.max()) + 1, 0),
+        special_base=max(high + 1, 0),
         specials=specials.astype(np.uint64),
         positions=positions[listed],
         patterns=patterns[listed].astype(np.uint64),
     )
 
 
-def _resolved(voxels: AnyArray, indices: AnyArray, lattice: Lattice) -> bool:
+def _resolved(greatest: int, digits: int, lattice: Lattice) -> bool:
     """Whether the dtype could tell (nearly) all lattice points apart: else the float format is what shows."""
     step = float(lattice.slopes[0])
     origin = lattice.intercept / step if lattice.variant == EXACT_SUM else lattice.intercept * step
-    reach = float(np.abs(indices).max()) + abs(origin)
-    digits = MANTISSA_BITS[voxels.dtype.itemsize] + 1 - common_zeros(voxels)
-    return reach <= float(_SLACK << digits)
+    return greatest + abs(origin) <= float(_SLACK << digits)
 
 
 def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:
     return bool(np.count_nonzero(mask) * part > mask.size)
 
 
-def _specials(patterns: AnyArray, voxels: int) -> AnyArray:
-    """Return the few patterns that are frequent enough to have a level of their own, sorted."""
+def _specials(patterns: AnyArray, voxels: int) -> tuple[AnyArray, int]:
+    """Return the few patterns frequent enough for a level of their own, sorted, and the number of others."""
     found, number = np.unique(patterns, return_counts=True)
-    return found[number * _SPECIAL_SHARE > voxels][:64]
+    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:64]
+    return found[frequent], len(patterns) - int(number[frequent].sum())
 
 
 def _fit_values(values: AnyArray) -> Lattice | None:

@@ -49,9 +49,9 @@ def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     return ordered.view(dtype)
 
 
-def common_zeros(voxels: AnyArray) -> int:
+def common_zeros(voxels: AnyArray, where: npt.NDArray[np.bool_] | bool = True) -> int:
     """Return how many low bits are zero in all voxels; at most the mantissa of floats, and not all bits."""
-    used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None))
+    used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None, where=where))
     limit = (
         MANTISSA_BITS[voxels.dtype.itemsize] if voxels.dtype.kind == "f" else 8 * voxels.dtype.itemsize - 1
     )
@@ -79,9 +79,12 @@ class Plain:
         """Return the integers of ``voxels``."""
         return voxels
 
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """Return the voxels of ``integers``."""
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
+        """Return the voxels of ``integers``: whole frames, of which ``first`` is the number of the first."""
         return integers.astype(dtype, copy=False)
+
+    def restore(self, voxels: AnyArray) -> None:
+        """Put voxels of the whole group that have another value than their integer says."""
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -113,7 +116,7 @@ class Palette(Computed):
         bits = ordered_bits(voxels)
         return np.searchsorted(self.values.astype(bits.dtype), bits)
 
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
         """Return the voxels of ranks."""
         return from_ordered_bits(self.values, dtype)[integers]
 

@@ -83,7 +83,9 @@ class Lattice(Computed):
 
     def values(self, indices: Integers, dtype: np.dtype[Any]) -> AnyArray:
         """Return the voxels of lattice indices, rounded as the variant says."""
-        slopes = _per_frame(self.slopes, indices)
+        return self._values(indices, _per_frame(self.slopes, indices), dtype)
+
+    def _values(self, indices: Integers, slopes: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> AnyArray:
         with np.errstate(all="ignore"):
             exact = indices.astype(np.float64)
             exact = exact / slopes if self.variant == QUOTIENT else exact * slopes
@@ -108,8 +110,8 @@ class Lattice(Computed):
             flat[self.positions] = flat[_last_kept(self.positions)]
         return integers
 
-    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
-        """Return voxels; every bit as it was."""
+    def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:
+        """Return the voxels of some frames; every bit as it was, but for those that `restore` puts."""
         special = integers >= self.special_base
         if special.any() and int(integers.max()) - self.special_base >= len(self.specials):
             msg = "value mapping: level beyond the last special value"
@@ -117,18 +119,24 @@ class Lattice(Computed):
         indices = np.where(special, 0, integers)
         if self.negative_zero:
             indices += indices < 0
-        voxels = self.values(indices, dtype)
+        slopes = self.slopes if len(self.slopes) == 1 else self.slopes[first : first + len(indices)]
+        voxels = self._values(indices, slopes.reshape(-1, 1, 1), dtype)
         bits = _words(voxels)
         if self.negative_zero:
             bits[integers == -1] = _negative_zero(dtype)
         if special.any():
             bits[special] = self.specials.astype(bits.dtype)[integers[special] - self.special_base]
-        if len(self.positions):
-            if self.positions[-1] >= bits.size:
-                msg = f"value mapping: exception at voxel {self.positions[-1]} of {bits.size}"
-                raise FormatError(msg)
-            bits.reshape(-1)[self.positions] = self.patterns.astype(bits.dtype)
         return voxels
+
+    def restore(self, voxels: AnyArray) -> None:
+        """Put the bit patterns that are listed by position."""
+        if not len(self.positions):
+            return
+        bits = _words(voxels).reshape(-1)
+        if self.positions[-1] >= bits.size:
+            msg = f"value mapping: exception at voxel {self.positions[-1]} of {bits.size}"
+            raise FormatError(msg)
+        bits[self.positions] = self.patterns.astype(bits.dtype)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""

@@ -35,8 +35,8 @@ _SAMPLE_VOXELS = 1 << 15
 _LABEL_REPEATS = {"fast": 0.9, "default": 0.8, "max": 0.6}
 _UNDECIDED = {"fast": (1.0, 1.0), "default": (1.05, 1.2), "max": (1 / 1.15, 1.2)}
 _FEW_LABELS = 32
-_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
-_QUICK_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 23}]
+_LZMA_DICTIONARY = 1 << 23
+_LZMA_PRESET, _QUICK_LZMA_PRESET = 6, 0
 # Groups below this rate are worth a try with a dictionary coder: exact repeats far apart. A quick one that
 # needs so many times the bytes shows that there are none.
 _REPETITIVE_BPV = 0.5
@@ -65,9 +65,8 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
 
 def _packed(voxels: AnyArray, limit: float) -> Iterator[bytes]:
     """Yield the group as a dictionary coder packs it, unless a quick one needs more bytes than ``limit``."""
-    data = voxels.tobytes()
-    if len(lzma.compress(data, format=lzma.FORMAT_RAW, filters=_QUICK_LZMA_FILTERS)) <= limit:
-        yield bytes([_LZMA]) + lzma.compress(data, format=lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+    if len(_lzma_packed(voxels, _QUICK_LZMA_PRESET)) <= limit:
+        yield bytes([_LZMA]) + _lzma_packed(voxels, _LZMA_PRESET)
 
 
 def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
@@ -159,7 +158,7 @@ def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple
     )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > least:
-        yield _LABELS, encode_labels(levels)
+        yield _LABELS, encode_labels(levels, quick=effort == "fast")
     if advantage <= most:
         yield _natural(levels, effort)
         if effort != "fast":
@@ -176,7 +175,7 @@ def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
 
 def _label_advantage(levels: Levels, effort: str) -> float:
     """Return how many times smaller than grey levels they are as labels."""
-    return len(_natural(levels, effort)[1]) / len(encode_labels(levels))
+    return len(_natural(levels, effort)[1]) / len(encode_labels(levels, quick=effort == "fast"))
 
 
 def _sample(levels: Levels) -> Levels:
@@ -201,10 +200,18 @@ def _with_mapping(coder: int, mapping: Mapping, coded: bytes) -> bytes:
     return bytes([coder]) + unsigned_bytes(len(table)) + table + coded
 
 
+def _lzma_packed(voxels: AnyArray, preset: int) -> bytes:
+    """Return the group's bytes, packed; the packer takes many times its dictionary in memory."""
+    dictionary = min(_LZMA_DICTIONARY, max(1 << 12, voxels.nbytes))
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": dictionary}]
+    return lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=filters)
+
+
 def _decode_lzma(reader: ByteReader, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     size = math.prod(shape) * dtype.itemsize
     try:
-        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS)
+        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": _LZMA_DICTIONARY}]
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
         voxels = unpacker.decompress(reader.rest(), size)
     except lzma.LZMAError as error:
         msg = f"packed group: {error}"

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Capabilities, Codec, FrameGroup
-from medcodec.codecs.wavelet.background import (
-    Frames,
-    Mask,
-    background,
-    filled,
-    pack_background,
-    parse_background,
-)
+from medcodec.codecs.wavelet.averaging import averaged
+from medcodec.codecs.wavelet.background import Frames, filled, pack_background, parse_background
 from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder, squared_error
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
+from medcodec.codecs.wavelet.plan import Plan, choose_plan
 from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
 from medcodec.codecs.wavelet.reduced import decode_frames
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
@@ -151,10 +147,9 @@ class WaveletCodec(Codec):
             msg = "the wavelet codec bounds errors only of values below 2^63; use the adaptive codec"
             raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
-        mask = None if self.exact else background(frames)
-        if mask is not None and not self._pays(frames, mask, intensity):
-            mask = None
-        best, _ = self._best(frames, intensity, mask, effort=self.effort)
+        draft = partial(codec._draft, intensity=intensity)
+        plan = Plan() if self.exact else choose_plan(frames, draft, bounded=codec._bound > 0)
+        best, _ = self._best(frames, intensity, plan, effort=self.effort)
         if not codec._bound:
             return best.data
         decoded = intensity.backward(best.pictures, np.dtype(np.int64))
@@ -163,31 +158,37 @@ class WaveletCodec(Codec):
         return pack_bounded(encode_corrections(moves, decoded, codec._bound), best.data)
 
     def _best(
-        self, frames: Frames, intensity: Intensity, mask: Mask | None, *, effort: str
+        self, frames: Frames, intensity: Intensity, plan: Plan, *, effort: str
     ) -> tuple[CodedGroup, float]:
         """Return the group with the distance of key frames that costs least, and its rate and distortion."""
+        mask = plan.mask
         seen = frames if mask is None else filled(frames, mask)
         head = b"" if mask is None else pack_background(mask, b"")
         search, gops = EFFORTS[effort]
+        if plan.repeating and len(gops) == 1:
+            gops = GOPS[-1:]
         tried = []
         for gop in _useful(gops, frames.shape[1]):
-            quality = self._steps(intensity, frame_steps(frames.shape[1], gop)[-1].layer + 1)
+            steps = frame_steps(frames.shape[1], gop)
+            quality = self._steps(intensity, steps[-1].layer + 1)
+            wanted = (
+                averaged(seen, steps, quality.steps[0] / STEP_UNIT) if plan.averaged and quality else seen
+            )
             coded = GroupEncoder(
-                seen, intensity.top, gop=gop, quality=quality, model=self._networks(), effort=search
+                wanted, intensity.top, gop=gop, quality=quality, model=self._networks(), effort=search
             ).encode()
             if mask is not None:
                 coded = CodedGroup(head + coded.data, np.where(mask, 0, coded.pictures))
             tried.append((coded, _cost(coded, frames, quality)))
         return min(tried, key=lambda group: group[1])
 
-    def _pays(self, frames: Frames, mask: Mask, intensity: Intensity) -> bool:
-        """Return whether a mask of the background costs less than it saves, by a few frames in the middle."""
-        middle = (frames.shape[1] - 1) // 2
-        part = np.s_[:1, max(0, middle - 1) : middle + 2]
-        plain, masked = (
-            self._best(frames[part], intensity, tried, effort="fast")[1] for tried in (None, mask[part])
-        )
-        return masked < plain
+    def _draft(
+        self, frames: Frames, plan: Plan, change: float, *, intensity: Intensity
+    ) -> tuple[CodedGroup, float]:
+        """Code frames quickly, at another quality; see `medcodec.codecs.wavelet.plan`."""
+        quality = None if self.quality is None else min(max(self.quality + change, 0.0), BEST)
+        codec = replace(self.draft(), quality=quality)
+        return codec._best(frames, intensity, plan, effort=codec.effort)
 
     def _steps(self, intensity: Intensity, layers: int) -> Quality | None:
         """Return the quantisation of so many temporal layers; None is reversible."""
