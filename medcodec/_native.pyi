@@ -126,7 +126,7 @@ def add_correction(
     base: npt.NDArray[Any], correction: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int, top: int
 ) -> None: ...
 
-SUBBAND_FEATURES: int
+SUBBAND_FEATURES: tuple[int, int]
 SUBBAND_HEADS: int
 
 def half_steps(levels: npt.NDArray[Any], turned: bool, out: npt.NDArray[Any]) -> None: ...

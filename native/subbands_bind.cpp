@@ -54,7 +54,8 @@ class Surroundings {
     Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer, bool dependent,
                  const std::optional<Source>& parent, const std::optional<Source>& sibling_a,
                  const std::optional<Source>& sibling_b, const std::optional<Source>& near_a,
-                 const std::optional<Source>& near_b)
+                 const std::optional<Source>& near_b, const std::optional<Source>& other_parent_a,
+                 const std::optional<Source>& other_parent_b)
         : levels_(std::move(levels)) {
         const size_t height = levels_.shape(0), width = levels_.shape(1);
         if (height < 1 || width < 1) throw std::invalid_argument("the subband is empty");
@@ -64,8 +65,9 @@ class Surroundings {
         planes_.emplace_back(scaled, height, width);
         planes_.emplace_back(parent, (height + 1) / 2, (width + 1) / 2);
         for (const auto& plane : {sibling_a, sibling_b, near_a, near_b}) planes_.emplace_back(plane, height, width);
+        for (const auto& plane : {other_parent_a, other_parent_b}) planes_.emplace_back(plane, (height + 1) / 2, (width + 1) / 2);
         band = {height, width, orientation, level, layer, planes_[1].data(), {planes_[2].data(), planes_[3].data()},
-                {planes_[4].data(), planes_[5].data()}, dependent, levels_.data(), planes_[0].data()};
+                {planes_[4].data(), planes_[5].data()}, {planes_[6].data(), planes_[7].data()}, dependent, levels_.data(), planes_[0].data()};
     }
     const int16_t* checked(int step, const std::optional<Logits>& logits) const {
         check(step);
@@ -76,10 +78,11 @@ class Surroundings {
     }
     int16_t* checked(int step, const Features& out) const {
         check(step);
-        if (out.shape(0) != subbands::kFeatures || out.shape(1) != (band.height + 1) / 2 || out.shape(2) != (band.width + 1) / 2)
+        if ((out.shape(0) != subbands::kFeatures && !has_more(out)) || out.shape(1) != (band.height + 1) / 2 || out.shape(2) != (band.width + 1) / 2)
             throw std::invalid_argument("the features have another shape than the band");
         return out.data();
     }
+    static bool has_more(const Features& out) { return out.shape(0) == subbands::kMoreFeatures; }
     subbands::Band band{};
 
   private:
@@ -107,9 +110,10 @@ class PyEncoder {
     explicit PyEncoder(bool trained) : encoder_(trained) {}
     bool begin(Plane levels, Source scaled, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-               std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
+               std::optional<Source> near_b, std::optional<Source> other_parent_a,
+               std::optional<Source> other_parent_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
         around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, dependent, parent, sibling_a, sibling_b,
-                                                 near_a, near_b);
+                                                 near_a, near_b, other_parent_a, other_parent_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
         {
@@ -121,8 +125,9 @@ class PyEncoder {
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);
+        const bool more = Surroundings::has_more(out);
         nb::gil_scoped_release unlocked;
-        encoder_.features(step, data);
+        encoder_.features(step, more, data);
     }
     void step(int step, const std::optional<Logits>& logits, int64_t lambda) {
         const int16_t* data = begun(around_).checked(step, logits);
@@ -149,9 +154,10 @@ class PyDecoder {
     }
     bool begin(Plane levels, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
-               std::optional<Source> near_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
+               std::optional<Source> near_b, std::optional<Source> other_parent_a,
+               std::optional<Source> other_parent_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
         around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, dependent, parent, sibling_a,
-                                                 sibling_b, near_a, near_b);
+                                                 sibling_b, near_a, near_b, other_parent_a, other_parent_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
         {
@@ -163,8 +169,9 @@ class PyDecoder {
     }
     void features(int step, Features out) const {
         int16_t* data = begun(around_).checked(step, out);
+        const bool more = Surroundings::has_more(out);
         nb::gil_scoped_release unlocked;
-        decoder_.features(step, data);
+        decoder_.features(step, more, data);
     }
     void step(int step, const std::optional<Logits>& logits) {
         const int16_t* data = begun(around_).checked(step, logits);
@@ -191,13 +198,14 @@ void bind_subbands(nb::module_& m) {
         },
         nb::arg("levels").noconvert(), nb::arg("turned"), nb::arg("out").noconvert(),
         "Write what levels of dependent quantisation stand for, in half steps.");
-    m.attr("SUBBAND_FEATURES") = subbands::kFeatures;
+    m.attr("SUBBAND_FEATURES") = nb::make_tuple(subbands::kFeatures, subbands::kMoreFeatures);
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
         .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
              nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(),
-             nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
+             nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(), nb::arg("other_parent_a").none(),
+             nb::arg("other_parent_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyEncoder::features, nb::arg("step"), nb::arg("out").noconvert())
         .def("step", &PyEncoder::step, nb::arg("step"), nb::arg("logits").none(), nb::kw_only(), nb::arg("lambda_"))
@@ -207,7 +215,8 @@ void bind_subbands(nb::module_& m) {
         .def("feed", &PyDecoder::feed, nb::arg("data"))
         .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
              nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
-             nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(),
+             nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(), nb::arg("other_parent_a").none(),
+             nb::arg("other_parent_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
         .def("features", &PyDecoder::features, nb::arg("step"), nb::arg("out").noconvert())
         .def("step", &PyDecoder::step, nb::arg("step"), nb::arg("logits").none())

@@ -21,7 +21,7 @@ class SubbandEncoder {
     ~SubbandEncoder();
     // Say whether any coefficient of the band is not zero; if none is, the band is done.
     bool begin(const Band& band, const Blocks& predicted);
-    void features(int step, int16_t* out) const;
+    void features(int step, bool more, int16_t* out) const;
     void step(int step, const int16_t* logits, int64_t lambda);
     // End a segment, into `out`; the next begins with all that was learnt.
     void flush(medcodec::ByteBuffer& out);
@@ -38,7 +38,7 @@ class SubbandDecoder {
     // Take the next segment, which must outlive its bands.
     void feed(const uint8_t* data, size_t size);
     bool begin(const Band& band, const Blocks& predicted);
-    void features(int step, int16_t* out) const;
+    void features(int step, bool more, int16_t* out) const;
     void step(int step, const int16_t* logits);
     // Whether the segment was read to its end.
     bool plausible() const;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 
 #include "subbands_model.hpp"
@@ -153,34 +154,47 @@ void Model::settle(size_t y, size_t x, int32_t level) {
 }
 
 // Channels: four phases each of the nearer frame, the farther frame, the two siblings (magnitudes); the parent's
-// magnitude and signed magnitude; the phases coded before, magnitudes and then signed.
-void Model::features(int step, int16_t* out) const {
+// magnitude and signed magnitude; the phases coded before, magnitudes and then signed. Then more: four phases each of
+// the siblings, signed; the parents of the other orientations, signed; whether the block is predicted, the level and
+// the temporal layer.
+void Model::features(int step, bool more, int16_t* out) const {
     const Companded& table = companded();
     const size_t rows = (band_.height + 1) / 2, columns = (band_.width + 1) / 2, plane = rows * columns;
-    std::fill_n(out, kFeatures * plane, int16_t{0});
+    std::fill_n(out, static_cast<size_t>(more ? kMoreFeatures : kFeatures) * plane, int16_t{0});
+    const auto channel = [&](int number) { return out + static_cast<size_t>(number) * plane; };
     const auto each = [&](int phase, auto apply) {
         for (size_t y = static_cast<size_t>(kPhaseY[phase]); y < band_.height; y += 2)
             for (size_t x = static_cast<size_t>(kPhaseX[phase]); x < band_.width; x += 2)
                 apply(y * band_.width + x, y / 2 * columns + x / 2);
     };
+    const auto size = [&](int32_t level) { return table(level); };
+    const auto with_sign = [&](int32_t level) {
+        const int16_t magnitude = table(level);
+        return static_cast<int16_t>(level < 0 ? -magnitude : magnitude);
+    };
+    const auto phases = [&](const int32_t* levels, int first, int count, auto value) {
+        for (int phase = 0; levels && phase < count; phase++)
+            each(phase, [&, to_plane = channel(first + phase)](size_t from, size_t to) { to_plane[to] = value(levels[from]); });
+    };
+    const auto whole = [&](const int32_t* levels, int number, auto value) {
+        if (levels) std::transform(levels, levels + plane, channel(number), value);
+    };
     const int32_t* planes[4] = {band_.near[0], band_.near[1], band_.siblings[0], band_.siblings[1]};
-    for (int i = 0; i < 4; i++)
-        for (int phase = 0; planes[i] && phase < kSteps; phase++)
-            each(phase, [&, channel = out + static_cast<size_t>(4 * i + phase) * plane](size_t from, size_t to) {
-                channel[to] = table(planes[i][from]);
-            });
-    const auto sign = [](int32_t level, int16_t size) { return static_cast<int16_t>(level < 0 ? -size : size); };
-    if (band_.parent)
-        for (size_t i = 0; i < plane; i++) {
-            out[16 * plane + i] = table(band_.parent[i]);
-            out[17 * plane + i] = sign(band_.parent[i], out[16 * plane + i]);
-        }
-    for (int phase = 0; phase < step; phase++)
-        each(phase, [&, sizes = out + static_cast<size_t>(18 + phase) * plane,
-                     values = out + static_cast<size_t>(22 + phase) * plane](size_t from, size_t to) {
-            sizes[to] = table(band_.levels[from]);
-            values[to] = sign(band_.levels[from], sizes[to]);
-        });
+    for (int i = 0; i < 4; i++) phases(planes[i], 4 * i, kSteps, size);
+    whole(band_.parent, 16, size);
+    whole(band_.parent, 17, with_sign);
+    phases(band_.levels, 18, step, size);
+    phases(band_.levels, 22, step, with_sign);
+    if (!more) return;
+    for (int i = 0; i < 2; i++) {
+        phases(band_.siblings[i], 26 + 4 * i, kSteps, with_sign);
+        whole(band_.other_parents[i], 34 + i, with_sign);
+    }
+    for (size_t y = 0; y < rows && !blocks_.empty(); y++)
+        for (size_t x = 0; x < columns; x++)
+            channel(36)[y * columns + x] = blocks_[2 * y / kBlock * block_columns_ + 2 * x / kBlock] ? 64 : -64;
+    std::fill_n(channel(37), plane, static_cast<int16_t>(16 * band_.level));
+    std::fill_n(channel(38), plane, static_cast<int16_t>(16 * band_.layer));
 }
 
 }  // namespace subbands

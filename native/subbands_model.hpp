@@ -11,7 +11,8 @@ namespace subbands {
 
 constexpr int kSteps = 4;
 constexpr int kHeads = 4;  // logits of a network: not zero, negative, above one, and above each more
-constexpr int kFeatures = 26;  // channels that a network sees
+// Channels that networks see: the first, or all of them.
+constexpr int kFeatures = 26, kMoreFeatures = 39;
 constexpr int kOrientations = 4;
 constexpr int kLevels = 8;
 constexpr int kLayers = 8;
@@ -50,6 +51,7 @@ struct Band {
     const int32_t* parent;  // the same orientation one level coarser, ceil(height / 2) x ceil(width / 2)
     const int32_t* siblings[2];
     const int32_t* near[2];  // the same subband of other frames
+    const int32_t* other_parents[2];  // the other orientations one level coarser
     bool dependent;          // quantised by a trellis
     int32_t* levels;         // what was coded, or is being decoded
     const int32_t* scaled;   // when encoding: coefficients in 1/64 of a step
@@ -61,8 +63,9 @@ class Model {
     void enter(const Band& band);
     // Prepare for the steps of the band, which has coefficients.
     void gather();
-    // What a network sees before a step: kFeatures planes of ceil(height / 2) x ceil(width / 2), -127..127.
-    void features(int step, int16_t* out) const;
+    // What a network sees before a step: planes of ceil(height / 2) x ceil(width / 2), -127..127, kFeatures of them or, with
+    // `more`, kMoreFeatures.
+    void features(int step, bool more, int16_t* out) const;
     // `logits`: kHeads planes of ceil(height / 2) x ceil(width / 2), in 1/256 nat, or null. `lambda`: squared 1/64 steps per bit.
     template <class Coder>
     void code_step(Coder& coder, int step, const int16_t* logits, int64_t lambda);

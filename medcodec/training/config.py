@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import GOPS
 from medcodec.errors import OptionError
 
@@ -21,16 +22,30 @@ class ModelSettings:
         Name of the model: the file is ``wavelet-<size>.medm``.
     context_channels, picture_channels
         Width of the context networks, and of ``fuse`` and ``enhance``.
+    enhance_channels, enhance_layers
+        Width of ``enhance``, if it is another, and how many convolutions it has.
+    context_features
+        What context networks see: one of `_native.SUBBAND_FEATURES`.
+    start
+        Size of an installed model that training begins with, grown as is asked for here; "" for none.
     """
 
     size: str
     context_channels: int = 32
     picture_channels: int = 16
+    enhance_channels: int = 0
+    enhance_layers: int = 4
+    context_features: int = _native.SUBBAND_FEATURES[0]
+    start: str = ""
 
     def __post_init__(self) -> None:
         require(self.size.replace("-", "").isalnum(), "model.size", "is letters, digits and hyphens")
         for name in ("context_channels", "picture_channels"):
             require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
+        require(0 <= self.enhance_channels <= 256, "model.enhance_channels", "is 1 to 256, or 0")
+        require(2 <= self.enhance_layers <= 16, "model.enhance_layers", "is 2 to 16")
+        known = _native.SUBBAND_FEATURES
+        require(self.context_features in known, "model.context_features", f"is one of {known}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +171,7 @@ class TrainingStage:
         The peak, after warm-up; it falls to nothing along a cosine.
     samples
         "none": of sequences coded without a model; "previous": coded with the networks as they are when the
-        stage begins; "keep": the samples of the stage before.
+        stage begins, or with the model to start from; "keep": the samples of the stage before.
     quantised_from
         After which share of the stage networks are rounded; 0 is all of it, 1 never.
     """
@@ -230,7 +245,9 @@ class TrainingConfig:
         require(bool(names), "stages", "are missing: there must be at least one [[stages]]")
         require(len(set(names)) == len(names), "stages", f"have the same name twice: {', '.join(names)}")
         first = self.stages[0]
-        require(first.samples == "none", f"stage {first.name!r}, samples", 'is "none": it is the first stage')
+        possible = ("none", "previous") if self.model.start else ("none",)
+        rule = f"""is {" or ".join(f'"{name}"' for name in possible)}: it is the first stage"""
+        require(first.samples in possible, f"stage {first.name!r}, samples", rule)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings but the text, as JSON values."""

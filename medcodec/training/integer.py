@@ -178,6 +178,11 @@ class QuantisedNetwork(nn.Module):
         self.log_scales = nn.Parameter(torch.zeros(len(self.convs) - 1))
         self.register_buffer("peaks", torch.zeros(len(self.convs) - 1))
 
+    @property
+    def inputs(self) -> int:
+        """Number of input channels."""
+        return int(self.convs[0].weight.shape[1])
+
     def quantise(self, on: bool) -> QuantisedNetwork:
         """Switch rounding on or off; switched on first, scales start at the peaks seen in training so far.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from medcodec.codecs.wavelet.model import WaveletModel
+from medcodec.codecs.wavelet.model import WaveletModel, current_model, model_of
 from medcodec.container.atomic import write_atomically
 from medcodec.errors import OptionError
 from medcodec.training import wavelet_networks as networks
@@ -185,16 +185,19 @@ class _Training:
         stages = self._config.stages
         while stages[number].samples == "keep":
             number -= 1
-        model = None
-        if stages[number].samples == "previous":
-            model = WaveletModel.from_bytes(
-                (self._out / f"stage-{stages[number - 1].name}.medm").read_bytes()
-            )
+        model = self._before(number) if stages[number].samples == "previous" else None
         seed = [self._config.loop.seed, _FOR_VALIDATION if validation else number]
         data = self._config.data
         if validation:
             data = replace(data, flip=0.0, intensity=0.0, noise=0.0, motion=0.0)
         return SampleMaker(self._out / SAMPLES, data, self._config.samples, tuple(seed), model)
+
+    def _before(self, number: int) -> WaveletModel:
+        """Return the model as a stage finds it."""
+        if number == 0:
+            return model_of(current_model(self._config.model.start))
+        name = self._config.stages[number - 1].name
+        return WaveletModel.from_bytes((self._out / f"stage-{name}.medm").read_bytes())
 
     def _leave(self, run: Run, trained: Trained, command: str) -> None:
         model = networks.export_model(run.networks)

@@ -151,7 +151,8 @@ class TrainableWavelet(TrainableCodec):
         levels = torch.from_numpy(sample.targets.astype(np.int32)).to(device)[None]
         total = networks.tail_bits(levels)
         for number in range(levels.shape[1]):
-            logits = self.networks[f"{kind}-{number}"](networks.context_input(features, number))
+            network = self.networks[f"{kind}-{number}"]
+            logits = network(networks.context_input(features, number, network.inputs))
             total = total + networks.level_bits(logits.float(), levels[:, number]).sum()
         return total
 

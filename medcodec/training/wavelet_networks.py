@@ -8,8 +8,17 @@ import torch
 from torch import nn
 
 from medcodec import _native
-from medcodec.codecs.wavelet.model import CONTEXT_NAMES, ENHANCE, FUSE, STEPS, WaveletModel
+from medcodec.codecs.wavelet.model import (
+    CONTEXT_NAMES,
+    ENHANCE,
+    FUSE,
+    STEPS,
+    WaveletModel,
+    current_model,
+    model_of,
+)
 from medcodec.training.config import ModelSettings
+from medcodec.training.growth import grow
 from medcodec.training.integer import QuantisedNetwork
 from medcodec.training.wavelet_samples import CORNER, EDGE, OUTSIDE
 
@@ -31,12 +40,20 @@ def build_networks(settings: ModelSettings) -> nn.ModuleDict:
     networks = nn.ModuleDict()
     for name in CONTEXT_NAMES:
         width = settings.context_channels
-        channels = [_native.SUBBAND_FEATURES, width, width, width, _native.SUBBAND_HEADS]
+        channels = [settings.context_features, width, width, width, _native.SUBBAND_HEADS]
         networks[name] = _started(channels, [3, 3, 1, 1], _FIRST_LOGITS)
-    for name, inputs in ((FUSE, _native.FUSE_FEATURES), (ENHANCE, _native.ENHANCE_FEATURES)):
-        width = settings.picture_channels
-        networks[name] = _started([inputs, width, width, width, 4], [3, 3, 3, 3], (0.0,) * 4)
+    narrow, wide = settings.picture_channels, settings.enhance_channels or settings.picture_channels
+    networks[FUSE] = _picture_network(_native.FUSE_FEATURES, narrow, 4)
+    networks[ENHANCE] = _picture_network(_native.ENHANCE_FEATURES, wide, settings.enhance_layers)
+    if settings.start:
+        trained = model_of(current_model(settings.start))
+        for name, network in networks.items():
+            grow(network, trained.networks[name])
     return networks
+
+
+def _picture_network(inputs: int, width: int, layers: int) -> QuantisedNetwork:
+    return _started([inputs, *[width] * (layers - 1), 4], [3] * layers, (0.0,) * 4)
 
 
 def _started(channels: list[int], sizes: list[int], bias: tuple[float, ...]) -> QuantisedNetwork:
@@ -76,17 +93,19 @@ def kind_of(name: str) -> str:
     return name.rpartition("-")[0] if name in CONTEXT_NAMES else name
 
 
-def context_input(features: torch.Tensor, number: int) -> torch.Tensor:
+def context_input(features: torch.Tensor, number: int, inputs: int) -> torch.Tensor:
     """Return what a context network sees before a step, from what there is before the last one.
 
     Parameters
     ----------
     features
-        Shape ``(crops, features, height, width)``, any dtype.
+        Shape ``(crops, features, height, width)``, any dtype: all that there are.
     number
         Of the step.
+    inputs
+        How many of them the network sees.
     """
-    seen = features.clone()
+    seen = features[:, :inputs].clone()
     for first in (_KNOWN, _KNOWN + STEPS):
         seen[:, first + number : first + STEPS] = 0
     return seen

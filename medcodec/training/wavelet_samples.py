@@ -107,7 +107,7 @@ class _LevelRecorder(CoefficientEncoder):
         if number != _LAST_STEP or band.orientation == 0:
             return
         height, width = coded.shape
-        features = np.empty((_native.SUBBAND_FEATURES, (height + 1) // 2, (width + 1) // 2), np.int16)
+        features = np.empty((_native.SUBBAND_FEATURES[-1], (height + 1) // 2, (width + 1) // 2), np.int16)
         coder.features(number, features)
         self._features.append((band, features.astype(np.int8), coded))
 

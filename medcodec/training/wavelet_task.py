@@ -75,7 +75,8 @@ class WaveletTask:
         number = int(name[-1])
         features = torch.from_numpy(batch.features).to(self._device).float()
         levels = torch.from_numpy(batch.targets[:, number].astype(np.int32)).to(self._device)
-        bits = networks.level_bits(self._output(name, networks.context_input(features, number)), levels).sum()
+        seen = networks.context_input(features, number, self._networks[name].inputs)
+        bits = networks.level_bits(self._output(name, seen), levels).sum()
         asked = torch.stack([where.sum() for where, _ in networks.decisions(levels)]).float()
         return Measured(bits * np.log(2) / asked[0].clamp(min=1), bits, asked.sum())
 

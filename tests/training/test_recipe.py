@@ -49,6 +49,11 @@ def test_shipped_recipes_are_read(path):
         ("steps = 14", "steps = 14\nminutes = 1", r"stage 'second' needs either minutes or steps"),
         ("steps = 16", 'steps = 16\nsamples = "previous"', r"stage 'first', samples is \"none\""),
         ('name = "second"', 'name = "first"', r"stages have the same name twice"),
+        (
+            'size = "tiny"',
+            'size = "tiny"\ncontext_features = 7',
+            r"model\.context_features is one of \(26, 39\)",
+        ),
         ("[loop]", "[loops]", r"'loops' is not known; a recipe has model, data"),
         ("[model]", "[model", r"cannot be read as TOML"),
         ("log_every = 5", "log_every = 0", r"loop\.log_every is at least 1"),

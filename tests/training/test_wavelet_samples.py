@@ -43,7 +43,7 @@ class SeeingDecoder(CoefficientDecoder):
     def _logits(self, coder, band, coded, number):
         if band.orientation:
             half = [(size + 1) // 2 for size in coded.shape]
-            features = np.empty((_native.SUBBAND_FEATURES, *half), np.int16)
+            features = np.empty((_native.SUBBAND_FEATURES[-1], *half), np.int16)
             coder.features(number, features)
             self.seen.append((number, features, coded))
         return super()._logits(coder, band, coded, number)
@@ -90,7 +90,7 @@ def test_context_networks_see_what_decoders_see(coded, recording):
         for number in range(4):
             at, seen, levels = decoder.seen[index - 3 + number]
             assert at == number
-            assert np.array_equal(context_input(features, number)[0].numpy(), seen)
+            assert np.array_equal(context_input(features, number, len(seen))[0].numpy(), seen)
             rows, columns = ((0, 0), (1, 1), (0, 1), (1, 0))[number]
             wanted = levels[rows::2, columns::2]
             given = sample.targets[number][: wanted.shape[0], : wanted.shape[1]]

@@ -1,4 +1,4 @@
-"""Write golden files of the wavelet codec: ``python tests/wavelet/make_golden.py [none|small ...]``.
+"""Write golden files of the wavelet codec: ``python tests/wavelet/make_golden.py [none|small|base ...]``.
 
 Files that exist are left as they are: what a version wrote decodes for ever. Those with networks name their
 model, which must stay among the models of the package.
@@ -57,4 +57,4 @@ def described(voxels: np.ndarray) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["none", "small"])
+    main(sys.argv[1:] or ["none", "small", "base"])

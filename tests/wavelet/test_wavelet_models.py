@@ -21,7 +21,10 @@ def own_models(tmp_path, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     random = np.random.default_rng(4)
-    networks = {name: random_network(random, shape, (1,)) for name, shape in NETWORK_SHAPES.items()}
+    networks = {
+        name: random_network(random, (inputs[-1], outputs), (1,))
+        for name, (inputs, outputs) in NETWORK_SHAPES.items()
+    }
     model = WaveletModel(networks)
     (folder / "wavelet-ours.medm").write_bytes(model.to_bytes())
     (folder / "notes.txt").write_text("not a model")

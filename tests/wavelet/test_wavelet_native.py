@@ -121,11 +121,47 @@ def surroundings(random, height, width, orientation, *, predicted, dependent):
         "sibling_b": plane(height + int(random.integers(2)), width),
         "near_a": plane(height, width),
         "near_b": plane(height, width),
+        "other_parent_a": plane((height + 1) // 2, (width + 1) // 2),
+        "other_parent_b": plane((height + 1) // 2, (width + 1) // 2),
         "predicted": random.integers(0, 2, blocks, np.uint8) if predicted else None,
         "predicted_parent": random.integers(0, 2, (-(-blocks[0] // 2), -(-blocks[1] // 2)), np.uint8)
         if predicted
         else None,
     }
+
+
+def further_features(around, shape):
+    """Return what larger networks also see, written a second time."""
+    half = [(size + 1) // 2 for size in shape]
+
+    def companded(levels):
+        sizes = np.minimum(np.abs(levels), 4095)
+        return (np.sign(levels) * np.minimum(np.round(16 * np.log2(1 + sizes)), 127)).astype(np.int16)
+
+    def phases(plane):
+        whole = np.zeros([2 * size for size in half], np.int16)
+        if plane is not None:
+            whole[: shape[0], : shape[1]] = companded(plane[: shape[0], : shape[1]])
+        return [whole[y::2, x::2] for y, x in ((0, 0), (1, 1), (0, 1), (1, 0))]
+
+    def constant(value):
+        return np.full(half, value, np.int16)
+
+    parents = [around["other_parent_a"], around["other_parent_b"]]
+    blocks = around["predicted"]
+    flags = constant(0)
+    if blocks is not None:
+        flags = np.kron(blocks * 128 - 64.0, np.ones((4, 4)))[: half[0], : half[1]].astype(np.int16)
+    return np.stack(
+        [
+            *phases(around["sibling_a"]),
+            *phases(around["sibling_b"]),
+            *(constant(0) if parent is None else companded(parent) for parent in parents),
+            flags,
+            constant(16 * around["level"]),
+            constant(16 * around["layer"]),
+        ]
+    )
 
 
 class Bands:
@@ -176,12 +212,13 @@ class Bands:
                 blank["predicted"] = np.zeros_like(around["predicted"])
             if coder.begin(levels, **blank):
                 for step in range(4):
-                    features = np.empty(
-                        (_native.SUBBAND_FEATURES, (levels.shape[0] + 1) // 2, (levels.shape[1] + 1) // 2),
-                        np.int16,
-                    )
-                    coder.features(step, features)
-                    assert np.abs(features).max() <= 127
+                    half = [(size + 1) // 2 for size in levels.shape]
+                    some, more = (np.empty((count, *half), np.int16) for count in _native.SUBBAND_FEATURES)
+                    coder.features(step, some)
+                    coder.features(step, more)
+                    assert np.abs(more).max() <= 127
+                    assert np.array_equal(more[: len(some)], some)
+                    assert np.array_equal(more[len(some) :], further_features(around, levels.shape))
                     coder.step(step, logits)
             decoded.append((levels, blank["predicted"]))
             if number in self.cuts and waiting:

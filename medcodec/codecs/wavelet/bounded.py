@@ -85,6 +85,8 @@ def _surroundings(decoded: Stored, max_error: int) -> dict[str, Any]:
         "sibling_b": None,
         "near_a": near,
         "near_b": None,
+        "other_parent_a": None,
+        "other_parent_b": None,
         "predicted": None,
         "predicted_parent": None,
     }

@@ -46,7 +46,7 @@ class WaveletCodec(Codec):
     max_error
         Greatest error of any voxel, in stored units, instead of a quality; integers only.
     size
-        Of the networks: "small", "none" for a plain wavelet coder, or one of your own (`docs/training.md`).
+        Of the networks: "base", "small", "none" for a plain wavelet coder, or one of your own (`docs/training.md`).
     effort
         "fast" looks for no motion; "max" also tries several distances of key frames.
     model
@@ -57,7 +57,7 @@ class WaveletCodec(Codec):
 
     quality: float | None = None
     max_error: float | None = None
-    size: str = "small"
+    size: str = "base"
     effort: str = "default"
     model: str | None = None
     low: float | None = None

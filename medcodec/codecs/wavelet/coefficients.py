@@ -16,7 +16,7 @@ import numpy.typing as npt
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
 from medcodec.codecs.wavelet.model import STEPS, WaveletModel
-from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, block_shape, subbands
+from medcodec.codecs.wavelet.subbands import HIGH, LOW, ROWS, Plane, Subband, block_shape, subbands
 from medcodec.errors import IntegrityError
 
 Key = tuple[int, int]
@@ -89,12 +89,15 @@ class _Walk:
         """Return what the coder is told of a subband."""
         near_a, near_b = self.known.near(sequence, step, band.key)
         levels, parent = frame.levels, (band.orientation, band.level + 1)
+        others = [(other, band.level + 1) for other in HIGH if other != band.orientation]
         planes = {
             "parent": levels.get(parent),
             "sibling_a": levels.get((1, band.level)) if band.orientation in (2, 3) else None,
             "sibling_b": levels.get((2, band.level)) if band.orientation == 3 else None,
             "near_a": near_a,
             "near_b": near_b,
+            "other_parent_a": levels.get(others[0]),
+            "other_parent_b": levels.get(others[1]),
             "predicted": frame.predicted.get(band.key),
             "predicted_parent": frame.predicted.get(parent),
         }
@@ -107,10 +110,11 @@ class _Walk:
         """Return the network's logits for a step of a subband, or None."""
         if self._model is None or band.orientation == LOW:
             return None
+        network = self._model.context(band.orientation, number)
         height, width = coded.shape
-        features = np.empty((_native.SUBBAND_FEATURES, (height + 1) // 2, (width + 1) // 2), np.int16)
+        features = np.empty((network.inputs, (height + 1) // 2, (width + 1) // 2), np.int16)
         coder.features(number, features)
-        return self._model.context(band.orientation, number).run(features)
+        return network.run(features)
 
 
 def _turned(plane: npt.NDArray[Any], band: Subband) -> npt.NDArray[Any]:

@@ -20,9 +20,10 @@ STEPS = 4
 CONTEXT_KINDS = ("edge", "corner")
 CONTEXT_NAMES = tuple(f"context-{kind}-{step}" for kind in CONTEXT_KINDS for step in range(STEPS))
 FUSE, ENHANCE = "fuse", "enhance"
-NETWORK_SHAPES = {
-    FUSE: (_native.FUSE_FEATURES, 4),
-    ENHANCE: (_native.ENHANCE_FEATURES, 4),
+# How many inputs networks may have (the first features, or all of them), and outputs.
+NETWORK_SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
+    FUSE: ((_native.FUSE_FEATURES,), 4),
+    ENHANCE: ((_native.ENHANCE_FEATURES,), 4),
     **dict.fromkeys(CONTEXT_NAMES, (_native.SUBBAND_FEATURES, _native.SUBBAND_HEADS)),
 }
 _MAGIC = b"medcodec wavelet model 1\n"
@@ -52,9 +53,11 @@ class WaveletModel:
             msg += f"this one {sorted(self.networks)}"
             raise FormatError(msg)
         for name, network in self.networks.items():
-            if (network.inputs, network.outputs) != NETWORK_SHAPES[name] or network.input_low > -127:
+            inputs, outputs = NETWORK_SHAPES[name]
+            if network.inputs not in inputs or network.outputs != outputs or network.input_low > -127:
+                possible = " or ".join(map(str, inputs))
                 msg = f"network {name!r} has {network.inputs} inputs and {network.outputs} outputs; "
-                msg += f"it should have {NETWORK_SHAPES[name]}, with inputs of -127 to 127"
+                msg += f"it should have {possible} and {outputs}, with inputs of -127 to 127"
                 raise FormatError(msg)
 
     def context(self, orientation: int, step: int) -> IntegerNetwork:

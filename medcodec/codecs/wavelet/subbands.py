@@ -16,6 +16,7 @@ _NORM_SIZE = 512
 
 Plane = npt.NDArray[np.int32]
 LOW, ROWS = 0, 2  # orientations
+HIGH = (1, 2, 3)
 
 
 @dataclass(frozen=True)
