@@ -46,7 +46,7 @@ class WaveletCodec(Codec):
     max_error
         Greatest error of any voxel, in stored units, instead of a quality; integers only.
     size
-        Of the networks: "base", "small", "none" for a plain wavelet coder, or one of your own (`docs/training.md`).
+        Of the networks: "base", "small", "none" for a plain wavelet coder, or your own (`docs/training.md`).
     effort
         "fast" looks for no motion; "max" also tries several distances of key frames.
     model
