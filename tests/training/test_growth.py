@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from medcodec.codecs.wavelet.model import current_model, model_of
 from medcodec.errors import OptionError
 from medcodec.training.config import ModelSettings
-from medcodec.training.wavelet_networks import build_networks
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
+networks = pytest.importorskip("medcodec.training.wavelet_networks")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def test_grown_networks_compute_the_same(small):
         start="small",
     )
     random = np.random.default_rng(1)
-    for name, network in build_networks(settings).items():
+    for name, network in networks.build_networks(settings).items():
         trained = small.networks[name]
         features = random.integers(-127, 128, (network.inputs, 9, 11), np.int16)
         wanted = trained.run(np.ascontiguousarray(features[: trained.inputs]))
@@ -42,9 +43,9 @@ def test_grown_networks_compute_the_same(small):
 def test_networks_do_not_shrink(change):
     settings = {"context_channels": 32, "picture_channels": 64, "enhance_layers": 5, **change}
     with pytest.raises(OptionError, match="larger networks than are asked for"):
-        build_networks(ModelSettings("large", start="small", **settings))
+        networks.build_networks(ModelSettings("large", start="small", **settings))
 
 
 def test_unknown_model_is_named():
     with pytest.raises(OptionError, match="no networks of size 'colossal'"):
-        build_networks(ModelSettings("large", start="colossal"))
+        networks.build_networks(ModelSettings("large", start="colossal"))
