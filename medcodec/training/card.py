@@ -20,10 +20,11 @@ from medcodec.volume import ScanSource
 
 @dataclass(frozen=True)
 class Figure:
-    """What a network reaches."""
+    """What a network reaches, with integers and without any rounding."""
 
     network: str
-    value: float
+    exact: float
+    in_floating_point: float
     unit: str
 
 
@@ -44,7 +45,7 @@ def write_card(
     hashes
         SHA-256 of scans.
     figures
-        Of the integer networks, on scans for validation or, without any, on those of training.
+        On scans for validation or, without any, on those of training.
     command
         That trained the model.
     """
@@ -57,7 +58,10 @@ def write_card(
         + (f"\n* command: `{command}`" if command else ""),
         "## What it reaches",
         _figures_text(scans),
-        _table(("network", "figure", "unit"), [(f.network, f"{f.value:.4f}", f.unit) for f in figures]),
+        _table(
+            ("network", "figure", "in floating point", "unit"),
+            [(f.network, f"{f.exact:.4f}", f"{f.in_floating_point:.4f}", f.unit) for f in figures],
+        ),
         "## Data",
         _table(("scan", "SHA-256", "use", "licence, source"), _scan_rows(config, scans, hashes)),
         "## Config",
@@ -70,7 +74,8 @@ def write_card(
 def _figures_text(scans: TrainingScans) -> str:
     where = "the scans for validation, which training never saw" if scans.validation else "the training scans"
     return (
-        f"On random crops of {where}, by the exact integer networks. Context networks: bits per binary "
+        f"On random crops of {where}, by the exact integer networks, and by the same networks without any "
+        "rounding of weights and activations. Context networks: bits per binary "
         "decision (not zero, negative, above one, above two), before the coder's own adaptation. Others: the "
         "mean gain of a crop over its picture without the network, though the encoder only uses them where "
         "they help."

@@ -7,7 +7,8 @@ exported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -267,6 +268,19 @@ class QuantisedNetwork(nn.Module):
                 layers.append(_exported(conv, scale, unit, last=number == len(self.convs) - 1))
                 scale = unit
         return IntegerNetwork(layers, input_low=self.input_low, input_high=self.input_high)
+
+
+@contextmanager
+def in_floating_point(networks: Iterable[QuantisedNetwork]) -> Iterator[None]:
+    """Evaluate networks without rounding of weights and activations, to see what rounding costs."""
+    before = [(network, network.quantised) for network in networks]
+    try:
+        for network, _ in before:
+            network.quantise(False)
+        yield
+    finally:
+        for network, quantised in before:
+            network.quantise(quantised)
 
 
 def _exported(conv: QuantisedConv, scale: float, unit: float, *, last: bool) -> IntegerConv:

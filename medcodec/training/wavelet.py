@@ -18,6 +18,7 @@ from medcodec.training.card import Figure, write_card
 from medcodec.training.config import TrainingConfig, TrainingStage
 from medcodec.training.curve import Curve
 from medcodec.training.data import TrainingScans, scan_sha256, training_scans
+from medcodec.training.integer import in_floating_point
 from medcodec.training.loop import Progress, Run, StageLoop, read_checkpoint
 from medcodec.training.pool import SamplePool
 from medcodec.training.processes import Processes, started_processes
@@ -216,7 +217,7 @@ class _Training:
         self._say(f"written: {trained.model}, {trained.card}")
 
     def _figures(self, run: Run) -> list[Figure]:
-        """Return what the integer networks do on scans for validation, or else on those of training."""
+        """Return what the networks do on scans for validation, or else on those of training."""
         validation = bool(self._scans.validation)
         scans = self._scans.validation or self._scans.training
         last = len(self._config.stages) - 1
@@ -228,20 +229,28 @@ class _Training:
             run.networks,
             [name for name in run.networks if pool.has(networks.kind_of(name))],
             pool,
-            settings=self._config.loop,
+            settings=replace(self._config.loop, precision="float32"),
             seed=[self._config.loop.seed, _FOR_VALIDATION],
             device=self._processes.device,
         )
         run.networks.eval()
-        sums: dict[str, list[float]] = {}
-        with torch.no_grad():
-            for step in range(_MEASURED_BATCHES):
-                for measured in task.losses(step):
-                    for name, part in measured.items():
-                        total = sums.setdefault(name, [0.0, 0.0])
-                        total[0] += float(part.figure)
-                        total[1] += float(part.weight)
-        return [Figure(name, total / weight, task.unit(name)) for name, (total, weight) in sums.items()]
+        exact = _measured(task)
+        with in_floating_point(task.networks.values()):
+            unrounded = _measured(task)
+        return [Figure(name, value, unrounded[name], task.unit(name)) for name, value in exact.items()]
+
+
+def _measured(task: WaveletTask) -> dict[str, float]:
+    """Return the mean figure of each network, as they are now."""
+    sums: dict[str, list[float]] = {}
+    with torch.no_grad():
+        for step in range(_MEASURED_BATCHES):
+            for measured in task.losses(step):
+                for name, part in measured.items():
+                    total = sums.setdefault(name, [0.0, 0.0])
+                    total[0] += float(part.figure)
+                    total[1] += float(part.weight)
+    return {name: total / weight for name, (total, weight) in sums.items()}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -20,7 +20,7 @@ from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
 from medcodec.codecs.wavelet.quality import quality_of
-from medcodec.codecs.wavelet.stream import pack_choices
+from medcodec.codecs.wavelet.stream import pack_choices, parse
 from medcodec.codecs.wavelet.subbands import LOW
 from medcodec.errors import FormatError, UnsupportedDataError
 from medcodec.training import wavelet_networks as networks
@@ -48,9 +48,9 @@ class TrainableWavelet(TrainableCodec):
     """The wavelet codec over its networks in PyTorch.
 
     The stream is the codec's own, made with the networks as integers. An estimate takes the symbols of that
-    stream as given: bits are those that the networks as they are (in floating point or rounded) would spend
-    on them, without the coder's adaptation, which makes real streams smaller; the reconstruction is what
-    decoders make, with the gradients of the corrections that the stream uses.
+    stream as given: bits are what its segments take, shared among their frames and with gradients as the
+    networks as they are (in floating point or rounded) would spend them without the coder's adaptation; the
+    reconstruction is what decoders make, with the gradients of the corrections that the stream uses.
 
     Parameters
     ----------
@@ -141,9 +141,7 @@ class TrainableWavelet(TrainableCodec):
                 sequence, frame, _, level = sample.place
                 part = bits["fine" if level == 0 else "coarse"]
                 part[sequence, frame] += self._context_bits(kind, sample, device)
-        layers = len(coded.symbols.header.steps)
-        overhead = 8 * (_HEAD.size + 4 + 4 * layers + 12 * layers)
-        bits["overhead"] += overhead / bits["overhead"].numel()
+        _fit_to_stream(bits, coded)
         return Estimate(self._reconstruction(coded, samples, device), bits)
 
     def _context_bits(self, kind: str, sample: Sample, device: torch.device) -> torch.Tensor:
@@ -194,6 +192,20 @@ def _rounded(network: Any) -> Any:
     network = copy.deepcopy(network)
     start_rounding(network)
     return network
+
+
+def _fit_to_stream(bits: dict[str, torch.Tensor], coded: _Coded) -> None:
+    """Scale the bits of coefficients to what the segments of a stream take; all else is overhead."""
+    layer_of = {step.frame: step.layer for (_, step), *_ in coded.symbols.frames}
+    left = 8 * (_HEAD.size + len(coded.group.data)) - float(bits["choices"].sum())
+    for number, layer in enumerate(parse(coded.group.data)[1]):
+        frames = [frame for frame, its_layer in layer_of.items() if its_layer == number]
+        for part, segment in zip(("coarse", "fine"), layer.segments, strict=True):
+            likely = bits[part][:, frames]
+            factor = 8 * len(segment) / likely.detach().sum().clamp(min=1e-9)
+            bits[part][:, frames] = likely * factor
+            left -= float(bits[part][:, frames].detach().sum())
+    bits["overhead"] += left / bits["overhead"].numel()
 
 
 def _untrained_bits(frame: FrameLevels) -> list[tuple[int, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,9 @@ def test_card_tells_where_it_comes_from(trained, scans, recipe):
     assert f"| held | `{held}` | validation | not stated |" in card
     assert "| training | CC0; made for tests |" in card
     assert f"--config {recipe}" in card
+    figures = re.findall(r"^\| (?:context|fuse|enhance)\S* \| (\S+) \| (\S+) \|", card, re.MULTILINE)
+    assert len(figures) == len(CONTEXT_NAMES) + 2
+    assert any(exact != unrounded for exact, unrounded in figures)
 
 
 class KilledError(Exception):
