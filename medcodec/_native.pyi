@@ -110,6 +110,27 @@ def motion_estimate(
     modes: int,
 ) -> tuple[int, int, bytes, int, int]: ...
 def motion_has_path(path: str) -> bool: ...
+def block_motion_compensate(
+    previous: npt.NDArray[Any],
+    following: npt.NDArray[Any] | None,
+    units: npt.NDArray[Any],
+    first: npt.NDArray[Any],
+    second: npt.NDArray[Any] | None,
+    *,
+    unit: int,
+) -> None: ...
+def block_motion_encode(units: npt.NDArray[Any], *, unit: int, both: bool) -> bytes: ...
+def block_motion_decode(data: bytes, units: npt.NDArray[Any], *, unit: int, both: bool) -> str: ...
+def block_motion_estimate(
+    target: npt.NDArray[Any],
+    previous: npt.NDArray[Any],
+    following: npt.NDArray[Any] | None,
+    units: npt.NDArray[Any],
+    *,
+    unit: int,
+    penalty: int,
+    reach: int,
+) -> None: ...
 def lift_forward(plane: npt.NDArray[Any], *, levels: int, reversible: bool) -> None: ...
 def lift_inverse(plane: npt.NDArray[Any], *, levels: int, reversible: bool, skip: int = 0) -> None: ...
 

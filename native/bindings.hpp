@@ -13,4 +13,5 @@ void bind_pixels(nanobind::module_& m);
 void bind_subbands(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
 void bind_motion(nanobind::module_& m);
+void bind_block_motion(nanobind::module_& m);
 void bind_mapping(nanobind::module_& m);

@@ -13,5 +13,6 @@ NB_MODULE(_native, m) {
     bind_subbands(m);
     bind_network(m);
     bind_motion(m);
+    bind_block_motion(m);
     bind_mapping(m);
 }

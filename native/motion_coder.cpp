@@ -6,55 +6,13 @@
 
 #include <vector>
 
+#include "motion_bits.hpp"
 #include "motion_field.hpp"
-#include "range_coder.hpp"
 
 namespace medcodec {
 namespace {
 
-constexpr int kClasses = 4, kPrefixes = 15;
-
-// The probability of a set bit; it adapts fast at first.
-struct AdaptiveBit {
-    uint16_t p = 1 << 15;
-    uint8_t seen = 0;
-
-    void update(bool bit) {
-        constexpr uint8_t kRates[] = {1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 5};
-        const int rate = kRates[seen];
-        if (seen + 1u < sizeof kRates) seen++;
-        const int target = bit ? 65536 - kLeast : kLeast;
-        p = static_cast<uint16_t>(p + (target - p) / (1 << rate));
-    }
-
-  private:
-    static constexpr int kLeast = 128;
-};
-
-struct Encoder {
-    explicit Encoder(ByteBuffer& out) : coder(out) {}
-    bool code(bool bit, AdaptiveBit& model) {
-        coder.encode_bit(bit, model.p);
-        model.update(bit);
-        return bit;
-    }
-    bool raw(bool bit) {
-        coder.encode_bit(bit, 1 << 15);
-        return bit;
-    }
-    RangeEncoder coder;
-};
-
-struct Decoder {
-    Decoder(const uint8_t* data, size_t size) : coder(data, size) {}
-    bool code(bool, AdaptiveBit& model) {
-        const bool bit = coder.decode_bit(model.p);
-        model.update(bit);
-        return bit;
-    }
-    bool raw(bool) { return coder.decode_bit(1 << 15); }
-    RangeDecoder coder;
-};
+constexpr int kClasses = 4;
 
 // Codes the differences of one field; a decoder is given any value and returns the one that was coded.
 template <class Coder>
@@ -73,7 +31,7 @@ class DifferenceCoder {
         if (coder_.code(difference != 0, nonzero_[component][other][size])) {
             const bool negative = coder_.raw(difference < 0);
             int magnitude = std::abs(difference);
-            good = code_magnitude(component, size, magnitude);
+            good = code_magnitude(coder_, prefix_[component][size], magnitude);
             difference = negative ? -magnitude : magnitude;
         } else {
             difference = 0;
@@ -84,17 +42,6 @@ class DifferenceCoder {
 
   private:
     static int class_of(int sum) { return sum == 0 ? 0 : sum <= 2 ? 1 : sum <= 8 ? 2 : 3; }
-
-    // As Exp-Golomb codes do: a magnitude with n bits is n - 1 ones, a zero and n - 1 bits.
-    bool code_magnitude(int component, int size, int& magnitude) {
-        int bits = 0;
-        while (coder_.code(magnitude >> 1 >> bits != 0, prefix_[component][size][bits]))
-            if (++bits == kPrefixes - 1) return false;
-        int value = 1;
-        for (int k = bits; k-- > 0;) value = 2 * value + coder_.raw(magnitude >> k & 1);
-        magnitude = value;
-        return true;
-    }
 
     Coder& coder_;
     int columns_;

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcodec.codecs.wavelet.motion import MAX_VECTOR, SPACINGS, Motion, MotionField, MotionMode, grid_shape
+from medcodec.codecs.wavelet.motion import (
+    BY_FIELDS,
+    MAX_VECTOR,
+    SPACINGS,
+    Motion,
+    MotionField,
+    MotionMode,
+    grid_shape,
+)
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.errors import FormatError
 
@@ -37,7 +45,7 @@ shapes = st.tuples(st.integers(1, 150), st.integers(1, 150))
 
 
 @given(
-    mode=st.sampled_from(MotionMode),
+    mode=st.sampled_from(BY_FIELDS),
     shape=shapes,
     spacing=st.sampled_from(SPACINGS),
     largest=st.sampled_from([0, 1, 5, 100, MAX_VECTOR]),

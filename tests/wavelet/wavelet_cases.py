@@ -47,3 +47,19 @@ def coded(voxels: np.ndarray, **settings: Any) -> tuple[WaveletCodec, bytes]:
     codec = WaveletCodec(**{**PLAIN, **settings}).prepare(voxels)
     data = codec.encode(FrameGroup(np.ascontiguousarray(voxels)))
     return WaveletCodec.from_dict(codec.to_dict()), data
+
+
+def pieces(shape: tuple[int, int, int], *, seed: int = 8) -> np.ndarray:
+    """Return frames along the last axis whose quarters move apart, each its own way."""
+    height, width, frames = shape
+    random = np.random.default_rng(seed)
+    texture = np.kron(random.normal(500, 150, (height // 2 + 20, width // 2 + 20)), np.ones((4, 4)))
+    out = np.empty(shape, np.int16)
+    for frame in range(frames):
+        for number, (row, column) in enumerate(np.ndindex(2, 2)):
+            rows = slice(row * height // 2, (row + 1) * height // 2)
+            columns = slice(column * width // 2, (column + 1) * width // 2)
+            y, x = 40 + frame * (3, -2, 1, -4)[number], 40 + frame * (-2, -3, 4, 1)[number]
+            from_rows = slice(rows.start + y, rows.stop + y)
+            out[rows, columns, frame] = texture[from_rows, columns.start + x : columns.stop + x]
+    return out + np.rint(random.normal(0, 4, shape)).astype(np.int16)

@@ -29,7 +29,7 @@ Shape = tuple[int, int, int, int]
 EFFORTS = {
     "fast": (Effort(motion=None), (8,)),
     "default": (Effort(motion=0, spacings=(16, 32)), (8,)),
-    "max": (Effort(motion=1, spacings=(8, 16, 32)), (2, 4, 8, 16, 32)),
+    "max": (Effort(motion=1, spacings=(8, 16, 32), blocks=(8, 16)), (2, 4, 8, 16, 32)),
 }
 _BOX_VOXELS = 1 << 23
 _BOX_FRAMES = 33

@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.wavelet.block_choice import BlockChoice
+from medcodec.codecs.wavelet.block_motion import search_blocks
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
-from medcodec.codecs.wavelet.motion import Motion, blend
+from medcodec.codecs.wavelet.motion import Motion, MotionMode, blend
 from medcodec.codecs.wavelet.motion_search import estimate
+from medcodec.codecs.wavelet.motion_stream import encode_motion
 from medcodec.codecs.wavelet.quality import LAMBDA, STEP_UNIT, Quality
-from medcodec.codecs.wavelet.stream import GroupHeader, LayerBytes, pack_choices
+from medcodec.codecs.wavelet.stream import MAX_MOTION_BYTES, GroupHeader, LayerBytes, pack_choices
 from medcodec.codecs.wavelet.subbands import Plane
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
 from medcodec.codecs.wavelet.transform import Transform
@@ -31,10 +33,13 @@ class Effort:
         Effort of the motion search, 0 to 2; None looks for no motion.
     spacings
         Distances of the nodes of motion fields, in pixels.
+    blocks
+        Sides of the smallest blocks with motion of their own, in pixels.
     """
 
     motion: int | None = 1
     spacings: tuple[int, ...] = (8, 16, 32)
+    blocks: tuple[int, ...] = (16,)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class CodedGroup:
 # motion mends are those whose error is far above the mean.
 _MOTION_PENALTY = 20.0
 _LARGEST_PENALTY = 2.0**32
+# The same for blocks, in squared steps, and how many pixels these may move.
+_BLOCK_PENALTY, _REACH = 1.44, 12
 
 
 class GroupEncoder:
@@ -136,11 +143,14 @@ class GroupEncoder:
 
         if not step.references:
             return candidate(Choices())
-        best = candidate(Choices(self._motion(synthesis, step, target, spacings=())))
+        motions = [self._motion(synthesis, step, target, spacings=())]
         if self._effort.motion is not None:
-            motion = self._motion(synthesis, step, target, spacings=self._effort.spacings)
-            if motion.fields:
-                best = min(best, candidate(Choices(motion)), key=_likely)
+            motions.append(self._motion(synthesis, step, target, spacings=self._effort.spacings))
+            motions += [
+                self._block_motion(synthesis, step, target, smallest) for smallest in self._effort.blocks
+            ]
+        moving = [motion for motion in motions[1:] if 1 < len(encode_motion(motion)) <= MAX_MOTION_BYTES]
+        best = min((candidate(Choices(motion)) for motion in (motions[0], *moving)), key=_likely)
         if self._model is not None and not self._header.reversible and best.choices.uses_both:
             best = min(best, candidate(replace(best.choices, fused=True)), key=_likely)
         return best
@@ -162,6 +172,15 @@ class GroupEncoder:
             distances=distances(step),
             effort=self._effort.motion or 0,
         ).motion
+
+    def _block_motion(self, synthesis: Synthesis, step: FrameStep, target: Plane, unit: int) -> Motion:
+        known = synthesis.pictures
+        following = None if step.following is None else known[step.following]
+        penalty = min(_BLOCK_PENALTY * (self._header.steps[step.layer] / STEP_UNIT) ** 2, _LARGEST_PENALTY)
+        blocks = search_blocks(
+            target, known[step.references[0]], following, penalty=penalty, unit=unit, reach=_REACH
+        )
+        return Motion(MotionMode.BLOCKS_PREVIOUS if following is None else MotionMode.BLOCKS, blocks=blocks)
 
 
 def _likely(candidate: BlockChoice) -> int:

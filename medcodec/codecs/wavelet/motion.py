@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec import _native
+from medcodec.codecs.wavelet.block_motion import MotionBlocks
 
 Frame = npt.NDArray[np.int32]
 
@@ -93,6 +94,8 @@ class MotionMode(IntEnum):
     NEXT = 2  #: the next frame, with a field or without
     SYMMETRIC = 3  #: one field: the next frame at +v, the previous at -v
     BIDIRECTIONAL = 4  #: a field for the previous frame, and one for the next
+    BLOCKS = 5  #: both frames, by blocks
+    BLOCKS_PREVIOUS = 6  #: the previous frame, by blocks
 
 
 _FIELD_COUNTS = {
@@ -101,7 +104,11 @@ _FIELD_COUNTS = {
     MotionMode.NEXT: (0, 1),
     MotionMode.SYMMETRIC: (1,),
     MotionMode.BIDIRECTIONAL: (2,),
+    MotionMode.BLOCKS: (0,),
+    MotionMode.BLOCKS_PREVIOUS: (0,),
 }
+BY_BLOCKS = (MotionMode.BLOCKS, MotionMode.BLOCKS_PREVIOUS)
+BY_FIELDS = tuple(mode for mode in MotionMode if mode not in BY_BLOCKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +121,23 @@ class Motion:
         Which frames take part.
     fields
         As many fields as the mode takes; two have the same spacing and shape.
+    blocks
+        For a mode by blocks.
 
     Raises
     ------
     ValueError
-        If the fields do not fit the mode.
+        If the fields or blocks do not fit the mode.
     """
 
     mode: MotionMode
     fields: tuple[MotionField, ...] = ()
+    blocks: MotionBlocks | None = None
 
     def __post_init__(self) -> None:
+        if (self.blocks is None) == (self.mode in BY_BLOCKS):
+            msg = f"the mode {self.mode.name} has {'no ' * (self.mode not in BY_BLOCKS)}blocks"
+            raise ValueError(msg)
         if len(self.fields) not in _FIELD_COUNTS[self.mode]:
             msg = f"{len(self.fields)} motion fields do not fit the mode {self.mode.name}"
             raise ValueError(msg)
@@ -140,7 +153,7 @@ class Motion:
     @property
     def uses_next(self) -> bool:
         """Whether the next frame takes part."""
-        return self.mode is not MotionMode.PREVIOUS
+        return self.mode not in (MotionMode.PREVIOUS, MotionMode.BLOCKS_PREVIOUS)
 
 
 def warp(
@@ -254,7 +267,7 @@ def compensate(
     Returns
     -------
     The two moved frames; None in place of one that the mode does not use. Without a field it is the frame
-    itself.
+    itself. By blocks both are the same where only one predicts.
 
     Raises
     ------
@@ -266,6 +279,8 @@ def compensate(
         raise ValueError(msg)
     first = previous if motion.uses_previous else None
     second = following if motion.uses_next else None
+    if motion.blocks is not None and first is not None:
+        return motion.blocks.compensate(first, second)
     if not motion.fields:
         return first, second
     scales = shared_scales(distances) if motion.mode is MotionMode.SYMMETRIC else (UNIT_SCALE, UNIT_SCALE)

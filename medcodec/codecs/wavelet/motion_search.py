@@ -9,6 +9,7 @@ import numpy as np
 
 from medcodec import _native
 from medcodec.codecs.wavelet.motion import (
+    BY_FIELDS,
     Frame,
     Motion,
     MotionField,
@@ -48,7 +49,7 @@ def estimate(
     spacings: Sequence[int] = (8, 16, 32),
     distances: tuple[int, int] = (1, 1),
     effort: int = 1,
-    modes: Collection[MotionMode] = tuple(MotionMode),
+    modes: Collection[MotionMode] = BY_FIELDS,
 ) -> Estimate:
     """Find the motion by which the references predict a frame best.
 

@@ -159,7 +159,8 @@ class SmallSynthesis:
 
 def shorter(motion: Motion, skip: int, shape: tuple[int, ...]) -> Motion:
     """Return a motion for pictures of a reduced ``shape``."""
-    return Motion(motion.mode, tuple(_shorter(field, skip, shape) for field in motion.fields))
+    blocks = None if motion.blocks is None else motion.blocks.shorter(skip)
+    return Motion(motion.mode, tuple(_shorter(field, skip, shape) for field in motion.fields), blocks)
 
 
 def _shorter(field: MotionField, skip: int, shape: tuple[int, ...]) -> MotionField:

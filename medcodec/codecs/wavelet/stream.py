@@ -108,6 +108,10 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     return GroupHeader(bool(flags & _REVERSIBLE), bool(flags & _TRAINED), 1 << log_gop, steps), parts
 
 
+# Of one frame.
+MAX_MOTION_BYTES = 0xFFFF
+
+
 def pack_choices(choices: Sequence[Choices]) -> bytes:
     """Return the bytes of a layer's choices."""
     parts = []
