@@ -22,7 +22,7 @@ from benchmarks.lossy_frames import EIGHT_BITS, load_content
 from benchmarks.markdown import markdown_table
 from benchmarks.volumes import AnyArray, Source, find_sources
 from medcodec.codecs.base import FrameGroup
-from medcodec.codecs.wavelet import block_choice, quality
+from medcodec.codecs.wavelet import block_choice, codec, plan, quality
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, CoefficientEncoder
 from medcodec.codecs.wavelet.subbands import Subband
@@ -65,6 +65,15 @@ def _without_layer_scale(stack: ExitStack) -> None:
     stack.enter_context(patch.object(quality, "_LAYER_SCALE", 1.0))
 
 
+def _without_block_motion(stack: ExitStack) -> None:
+    effort, distances = codec.EFFORTS["default"]
+    stack.enter_context(patch.dict(codec.EFFORTS, default=(replace(effort, blocks=()), distances)))
+
+
+def _without_averaging(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(plan, "repeats", lambda _: False))
+
+
 def _nothing(stack: ExitStack) -> None:
     """Change nothing."""
 
@@ -75,6 +84,8 @@ VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
     "fusion": (WHOLE, _without_fusion),
     "all networks (`size=none`)": (replace(WHOLE, size="none", model=None), _nothing),
     "motion (`effort=fast`)": (replace(WHOLE, effort="fast"), _nothing),
+    "motion of blocks": (WHOLE, _without_block_motion),
+    "averaging, and key frames 32 apart, in series over time": (WHOLE, _without_averaging),
     "a choice for each block": (WHOLE, _without_blocks),
     "dependent quantisation by rate and distortion": (WHOLE, _without_trellis),
     "a step for each temporal layer": (WHOLE, _without_layer_scale),
@@ -82,13 +93,13 @@ VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
 }
 
 
-def curve(frames: AnyArray, codec: WaveletCodec, change: Callable[[ExitStack], None]) -> list[Point]:
+def curve(frames: AnyArray, variant: WaveletCodec, change: Callable[[ExitStack], None]) -> list[Point]:
     """Return rates and PSNRs (to 255) of a stack, shape ``(frames, height, width)``."""
     voxels, points = frames[None], []
     with ExitStack() as stack:
         change(stack)
         for index in QUALITIES:
-            coder = codec.with_quality(index).prepare(voxels)
+            coder = variant.with_quality(index).prepare(voxels)
             data = coder.encode(FrameGroup(voxels))
             decoded = coder.decode(data, voxels.shape, voxels.dtype)
             errors = np.square(decoded[0].astype(np.float64) - frames).mean(axis=(1, 2))
@@ -102,7 +113,7 @@ def ablate(source: Source, slices: int) -> list[float | None]:
     (part,) = load_content(source, EIGHT_BITS).parts.values()
     frames = np.ascontiguousarray(part.voxels.T)[:slices]
     whole = curve(frames, WHOLE, _nothing)
-    found = [delta(whole, curve(frames, codec, change)) for codec, change in VARIANTS.values()]
+    found = [delta(whole, curve(frames, variant, change)) for variant, change in VARIANTS.values()]
     return [None if change is None else change.value for change in found]
 
 

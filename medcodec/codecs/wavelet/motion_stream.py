@@ -33,8 +33,7 @@ towards 0) with t = 65408 after a set bit and 128 after a cleared one; the rate 
    smaller. Then come its quarters: upper left, upper right, lower left, lower right.
 2. Still: adaptive, by how many of left and above are. It ends the block. BLOCKS_PREVIOUS has one other kind.
 3. Both: adaptive, by how many of left and above are so. If not: next, adaptive, by how many of them are
-"next"
-   less how many are "previous".
+   "next" less how many are "previous".
 4. For the previous and then the next frame, if used, y before x, the difference to the prediction: the median
    of what three units have, at the left of the first, above it, and above to the right of the block. If not
    all are coded, it is that of the first that is, or 0. Nonzero: adaptive, by frame, component, and whether
