@@ -27,7 +27,12 @@ def volumes() -> dict[str, np.ndarray]:
     head = np.asarray(nib.load(HEAD).dataobj)[110:174, 160:216, :10]
     padded = phantom((40, 44, 6))
     padded[:9], padded[:, 33:] = 0, 0
-    return {"phantom": phantom((40, 48, 12)), "head": np.asfortranarray(head), "padded": padded, "pieces": pieces((80, 96, 5))}
+    return {
+        "phantom": phantom((40, 48, 12)),
+        "head": np.asfortranarray(head),
+        "padded": padded,
+        "pieces": pieces((80, 96, 5)),
+    }
 
 
 def main(sizes: list[str]) -> None:
