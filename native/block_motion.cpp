@@ -44,9 +44,9 @@ void add_block(const int32_t* block, const Span& down, const Span& across, int w
 }  // namespace
 
 void read_block(const FrameView& frame, int y, int x, int height, int width, int32_t* out) {
-    const int32_t* down = kTaps[(y & 3) * 4];
-    const int32_t* across = kTaps[(x & 3) * 4];
-    const int top = (y >> 2) - kBefore, left = (x >> 2) - kBefore;
+    const int32_t* down = kTaps[(y & 1) * 8];
+    const int32_t* across = kTaps[(x & 1) * 8];
+    const int top = (y >> 1) - kBefore, left = (x >> 1) - kBefore;
     int32_t line[kLongest + kTapCount], filtered[(kLongest + kTapCount) * kLongest];
     for (int row = 0; row < height + kTapCount - 1; row++) {
         const int32_t* from =
@@ -85,7 +85,7 @@ void block_motion_compensate(const int32_t* previous, const int32_t* next, int h
             for (int reference = 0; reference < (next ? 2 : 1); reference++) {
                 if (unit.kind == (reference ? kPrevious : kNext)) continue;
                 const int16_t(&vector)[2] = unit.vectors[reference];
-                read_block(frames[reference], 4 * down.begin + vector[0], 4 * across.begin + vector[1], down.length(),
+                read_block(frames[reference], 2 * down.begin + vector[0], 2 * across.begin + vector[1], down.length(),
                            across.length(), block.data());
                 add_block(block.data(), down, across, width, sums[reference]);
                 const bool alone = unit.kind == kPrevious || unit.kind == kNext;

@@ -10,12 +10,12 @@ namespace medcodec {
 
 constexpr int kRootLog2 = 6;                           // pixels along the largest blocks
 constexpr int kLeastUnitLog2 = 3, kLargestUnitLog2 = 4;
-constexpr int kBlockMaxVector = 1024;                  // in 1/4 pixel
+constexpr int kBlockMaxVector = 512;                   // in 1/2 pixel
 
 // What predicts a block.
 enum BlockKind : int16_t { kStill, kPrevious, kNext, kBoth };
 
-// The block that a unit belongs to: units along its sides (log2), and vectors (y, x) in 1/4 pixel into the previous and
+// The block that a unit belongs to: units along its sides (log2), and vectors (y, x) in 1/2 pixel into the previous and
 // into the next frame. Vectors that the kind does not use are zero.
 struct BlockUnit {
     int16_t log2_units, kind;
@@ -42,7 +42,7 @@ struct FrameView {
     int height, width;
 };
 
-// Reads height x width samples of 0 to 65535 at (y, x), in 1/4 pixel.
+// Reads height x width samples of 0 to 65535 at (y, x), in 1/2 pixel.
 void read_block(const FrameView& frame, int y, int x, int height, int width, int32_t* out);
 
 // Predicts a frame from the previous one, and from the next one unless that is null: both as they are moved, for each

@@ -1,5 +1,5 @@
 // The search for the motion of blocks: encoder only, in integers, so that each machine finds the same. Whole pixels by
-// trying all, for all sizes of blocks at once; then quarters of a pixel for the blocks that were chosen.
+// trying all, for all sizes of blocks at once; then halves of a pixel for the blocks that were chosen.
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
@@ -146,12 +146,12 @@ class Search {
                                      known_.predict(row, column, side, static_cast<int>(reference), 1)};
             std::vector<int64_t> of_across(static_cast<size_t>(side_));
             for (int i = 0; i < side_; i++)
-                of_across[static_cast<size_t>(i)] = rate(difference_bits(4 * (i - request_.reach) - expected[1]));
+                of_across[static_cast<size_t>(i)] = rate(difference_bits(2 * (i - request_.reach) - expected[1]));
             Choice alone{std::numeric_limits<int64_t>::max(), static_cast<int16_t>(reference ? kNext : kPrevious), {}};
             size_t found = 0;
             int64_t found_rate = 0;
             for (int i = 0; i < side_; i++) {
-                const int64_t of_down = rate(difference_bits(4 * (i - request_.reach) - expected[0]));
+                const int64_t of_down = rate(difference_bits(2 * (i - request_.reach) - expected[0]));
                 for (int k = 0; k < side_; k++) {
                     const size_t at = static_cast<size_t>(i) * side_ + k;
                     const int64_t bits = of_down + of_across[static_cast<size_t>(k)];
@@ -163,15 +163,15 @@ class Search {
                 }
             }
             int16_t(&vector)[2] = both.vectors[reference];
-            vector[0] = alone.vectors[reference][0] = static_cast<int16_t>(4 * down(found));
-            vector[1] = alone.vectors[reference][1] = static_cast<int16_t>(4 * across(found));
+            vector[0] = alone.vectors[reference][0] = static_cast<int16_t>(2 * down(found));
+            vector[1] = alone.vectors[reference][1] = static_cast<int16_t>(2 * across(found));
             both.cost += found_rate;
             alone.cost += rate(kKindBits);
             if (alone.cost < best.cost) best = alone;
         }
         if (references_.size() < 2) return best;
         const auto(&v)[2][2] = both.vectors;
-        both.cost += 256 * difference_of_mean(row, column, side, v[0][0] / 4, v[0][1] / 4, v[1][0] / 4, v[1][1] / 4);
+        both.cost += 256 * difference_of_mean(row, column, side, v[0][0] / 2, v[0][1] / 2, v[1][0] / 2, v[1][1] / 2);
         return both.cost < best.cost ? both : best;
     }
 
@@ -212,7 +212,7 @@ class Search {
         known_.set(row, column, side, guessed);
     }
 
-    // Takes the vectors of the blocks within one to quarters of a pixel.
+    // Takes the vectors of the blocks within one to halves of a pixel.
     void refine(int row, int column, int log2_units) {
         if (!grid_.has(row, column)) return;
         const BlockUnit unit = units_[grid_.at(row, column)];
@@ -236,7 +236,7 @@ class Search {
         const auto read = [&](int which, int y, int x, std::vector<int32_t>& out) {
             out.resize(static_cast<size_t>(height) * width);
             const FrameView frame{which ? request_.next : request_.previous, request_.height, request_.width};
-            read_block(frame, 4 * top + y, 4 * left + x, height, width, out.data());
+            read_block(frame, 2 * top + y, 2 * left + x, height, width, out.data());
         };
         std::vector<int32_t> other, moved;
         const bool both = choice.kind == kBoth;
@@ -266,11 +266,9 @@ class Search {
             vector[1] = static_cast<int16_t>(x);
         };
         attempt(expected[0], expected[1]);
-        for (int size : {2, 1}) {
-            const int y = vector[0], x = vector[1];
-            for (int k = 0; k < 9; k++)
-                if (k != 4) attempt(y + (k / 3 - 1) * size, x + (k % 3 - 1) * size);
-        }
+        const int y = vector[0], x = vector[1];
+        for (int k = 0; k < 9; k++)
+            if (k != 4) attempt(y + k / 3 - 1, x + k % 3 - 1);
     }
 
     BlockRequest request_;

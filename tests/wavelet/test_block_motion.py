@@ -24,7 +24,7 @@ from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.errors import FormatError
 
 STILL, PREVIOUS, NEXT, BOTH = range(4)
-LARGEST = 1024
+LARGEST = 512
 
 
 def random_blocks(random, shape, unit, *, both=True, largest=LARGEST):
@@ -57,9 +57,9 @@ def motion_of(blocks, *, both=True):
 
 
 def moved(frame, vector):
-    """Return a frame moved by a vector in 1/4 pixel, by the other kind of motion."""
+    """Return a frame moved by a vector in 1/2 pixel, by the other kind of motion."""
     field = np.empty((*grid_shape(frame.shape, 32), 2), np.int16)
-    field[...] = 2 * np.asarray(vector)
+    field[...] = 4 * np.asarray(vector)
     return warp(frame, MotionField(32, field))
 
 
@@ -146,7 +146,7 @@ def test_units_that_streams_do_not_have_are_refused(first):
 
 def test_units_that_are_no_blocks_are_refused():
     good = random_blocks(np.random.default_rng(0), (80, 80), 16).units
-    for place, value in [((0, 0, 0), 3), ((1, 1, 1), 4), ((0, 0, 2), 1025), ((4, 4, 1), -1)]:
+    for place, value in [((0, 0, 0), 3), ((1, 1, 1), 4), ((0, 0, 2), 513), ((4, 4, 1), -1)]:
         wrong = good.copy()
         wrong[place] = value
         with pytest.raises(ValueError, match="do not make blocks"):
@@ -180,14 +180,14 @@ def test_search_finds_what_moves(unit):
     inner = blocks.units[1:-1, 1:-1]
     middle = inner.shape[1] // 2
     left, right = inner[:, : middle - 1, 1:].reshape(-1, 5), inner[:, middle + 1 :, 1:].reshape(-1, 5)
-    assert {tuple(unit) for unit in left.tolist()} == {(PREVIOUS, -12, 8, 0, 0)}
-    assert {tuple(unit) for unit in right.tolist()} == {(NEXT, 0, 0, 16, -16)}
+    assert {tuple(unit) for unit in left.tolist()} == {(PREVIOUS, -6, 4, 0, 0)}
+    assert {tuple(unit) for unit in right.tolist()} == {(NEXT, 0, 0, 8, -8)}
 
 
 def test_search_finds_parts_of_a_pixel():
     y, x = np.indices((128, 128))
     frame = np.rint(2000 + 900 * np.sin(y / 3.1 + x / 9) * np.cos(x / 4.3)).astype(np.int32)
-    vector = (-7, 5)
+    vector = (-3, 5)
     blocks = search_blocks(moved(frame, vector), frame, None, penalty=1.0, unit=16, reach=4)
     assert (blocks.units[1:-1, 1:-1, 2:4] == vector).mean() > 0.9
 

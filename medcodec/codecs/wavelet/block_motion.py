@@ -46,7 +46,7 @@ class MotionBlocks:
     units
         int16 of shape (rows, columns, 6). For each unit, of the block that it belongs to: the logarithm to
         base 2 of its side in units; 0 if it is still, 1 if the previous frame predicts it, 2 the next, 3
-        both; the vectors (y, x) into the previous and the next frame in 1/4 pixel, within +-1024, 0 where
+        both; the vectors (y, x) into the previous and the next frame in 1/2 pixel, within +-512, 0 where
         unused.
     """
 
