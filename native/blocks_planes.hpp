@@ -1,5 +1,6 @@
-// A group's voxels with slack around each row, and the neighbours of any row.
+// Frames of a group with slack around each row, and the neighbours of any row.
 #pragma once
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -7,19 +8,21 @@
 
 namespace medcodec::blocks {
 
-// Values are stored as v - base + lowest<T>(): the smallest voxel is the smallest T.
+// Values are stored as v - base + lowest<T>(): the smallest voxel is the smallest T. Frames are worked on in their
+// order, and kept as long as one of the next `together` may refer to them.
 template <class T>
 class Planes {
   public:
-    explicit Planes(const Shape& shape)
+    Planes(const Shape& shape, std::int64_t together)
         : shape_(shape),
+          kept_(std::min(shape.sequences * shape.frames, together + (shape.sequences > 1 ? shape.frames : 1))),
           stride_(kPadLeft + shape.width + kPadRight),
-          data_(static_cast<std::size_t>(shape.sequences * shape.frames * shape.height * stride_ + kPadRight)),
+          data_(static_cast<std::size_t>(kept_ * shape.height * stride_ + kPadRight)),
           floor_(static_cast<std::size_t>(stride_), std::numeric_limits<T>::min()) {}
 
     const Shape& shape() const { return shape_; }
     T* row(std::int64_t s, std::int64_t f, std::int64_t y) {
-        return data_.data() + ((s * shape_.frames + f) * shape_.height + y) * stride_ + kPadLeft;
+        return data_.data() + (slot(s, f) * shape_.height + y) * stride_ + kPadLeft;
     }
     const T* row(std::int64_t s, std::int64_t f, std::int64_t y) const {
         return const_cast<Planes*>(this)->row(s, f, y);
@@ -50,9 +53,8 @@ class Planes {
     void set_taps(std::int64_t s, std::int64_t f, std::int64_t y, RowTaps<T>& t) const {
         // All from one row's address: finding each anew would take longer than summing the taps of a short row.
         const T* r = row(s, f, y);
-        const std::ptrdiff_t frame = shape_.height * stride_, sequence = shape_.frames * frame;
         const int cls = frame_class(s, f);
-        const T* p = cls == kIntra ? floor_.data() + kPadLeft : r - (f > 0 ? frame : sequence);
+        const T* p = cls == kIntra ? floor_.data() + kPadLeft : back(r, s, f, f > 0 ? 1 : shape_.frames);
         const T* n = y > 0 ? r - stride_ : p;
         // One by one: as an array they would pass through the stack, in pieces that the processor waits for.
         t.tap[kW] = r - 1, t.tap[kWW] = r - 2;
@@ -64,11 +66,22 @@ class Planes {
         t.tap[kP] = p, t.tap[kPW] = p - 1, t.tap[kPE] = p + 1;
         t.tap[kPN] = pn, t.tap[kPS] = ps;
         t.tap[kPNW] = pn - 1, t.tap[kPNE] = pn + 1, t.tap[kPSW] = ps - 1, t.tap[kPSE] = ps + 1;
-        t.tap[kQ] = cls == kBoth ? r - sequence : p;
+        t.tap[kQ] = cls == kBoth ? back(r, s, f, shape_.frames) : p;
     }
 
   private:
+    std::int64_t slot(std::int64_t s, std::int64_t f) const {
+        const std::int64_t number = s * shape_.frames + f;
+        return number < kept_ ? number : number % kept_;
+    }
+    // The place of r, in frame f of sequence s, so many frames before.
+    const T* back(const T* r, std::int64_t s, std::int64_t f, std::int64_t frames) const {
+        const std::ptrdiff_t frame = shape_.height * stride_;
+        return slot(s, f) >= frames ? r - frames * frame : r + (kept_ - frames) * frame;
+    }
+
     Shape shape_;
+    std::int64_t kept_;
     std::ptrdiff_t stride_;
     std::vector<T> data_;
     std::vector<T> floor_;
@@ -94,7 +107,10 @@ class Activity {
 // The activity of the frames that a frame's contexts look at.
 class ActivityStore {
   public:
-    explicit ActivityStore(const Shape& shape) : height_(shape.height), frames_(4, {shape.height, shape.width}) {}
+    explicit ActivityStore(const Shape& shape) : height_(shape.height) {
+        const bool used[] = {true, shape.sequences > 1, shape.frames > 2, shape.frames > 1};
+        for (bool one : used) frames_.emplace_back(one ? shape.height : 0, one ? shape.width : 0);
+    }
 
     Activity& current(std::int64_t s, std::int64_t f) { return frames_[slot(s, f)]; }
     ActivityRows rows(std::int64_t s, std::int64_t f, std::int64_t y) {

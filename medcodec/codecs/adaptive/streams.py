@@ -55,9 +55,7 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
-    coded = min(
-        (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
-    )
+    coded = _with_mapping(*_smallest(mapping, levels, effort))
     if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
         return min([coded, *_packed(voxels, _QUICK_LZMA_LIMIT * len(coded))], key=len)
     return coded
@@ -150,19 +148,23 @@ def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[
     return [(start + 1, stop) for start, stop in ranges]
 
 
-def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the codings that may be smallest, with their coders."""
+def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mapping, bytes]:
+    """Return the smallest coding of those that may be it, with its coder and its mapping."""
+    found: list[tuple[int, bytes]] = []
     count, (least, most) = mapping.level_count, _UNDECIDED[effort]
     labels = count <= _LABEL_COUNT and _repeats(levels) > (
         _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
     )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > least:
-        yield _LABELS, encode_labels(levels, quick=effort == "fast")
+        found.append((_LABELS, encode_labels(levels, quick=effort == "fast")))
     if advantage <= most:
-        yield _natural(levels, effort)
+        found.append(_natural(levels, effort))
         if effort != "fast":
-            yield _BLOCK_LEVELS, encode_blocks(levels)
+            blocks = encode_blocks(levels, limit=min(len(data) for _, data in found))
+            found += [(_BLOCK_LEVELS, blocks)] if blocks else []
+    coder, data = min(found, key=lambda coded: len(coded[1]))
+    return coder, mapping, data
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
