@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from medcodec.codecs.adaptive.mapping_bytes import (
     packed_words,
     unsigned_bytes,
 )
-from medcodec.codecs.adaptive.mapping_forms import PALETTE_LIMIT, Computed
+from medcodec.codecs.adaptive.mapping_forms import BLOCK, PALETTE_LIMIT, Computed
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
@@ -91,23 +92,43 @@ class Lattice(Computed):
             exact = exact / slopes if self.variant == QUOTIENT else exact * slopes
             return (exact + self.intercept if self.intercept else exact).astype(dtype)
 
+    def pieces(self, voxels: AnyArray) -> Iterator[tuple[slice, Lattice]]:
+        """Yield ranges of voxels in C order, not large ones, each with the lattice of one slope for it."""
+        size = voxels.size // len(self.slopes)
+        for number in range(len(self.slopes)):
+            lattice = replace(self, slopes=self.slopes[number : number + 1])
+            end = (number + 1) * size
+            for start in range(number * size, end, BLOCK):
+                yield slice(start, min(start + BLOCK, end)), lattice
+
     def to_integers(self, voxels: AnyArray) -> AnyArray:
-        """Return integers (int64); voxels listed by position take the integer of the voxel before."""
+        """Return integers (int32 if all fit, else int64); those listed by position are as the voxel before."""
+        flat = voxels.reshape(-1)
+        integers: AnyArray = np.empty(voxels.size, np.int32)
+        for part, lattice in self.pieces(flat):
+            # With a slope for each frame, a special value of one may lie on the lattice of another.
+            some = lattice._integers(flat[part], everywhere=len(self.slopes) > 1)
+            if integers.itemsize == 4 and max(abs(int(some.min())), int(some.max())) >> 31:
+                integers = integers.astype(np.int64)
+            integers[part] = some
+        if len(self.positions):
+            integers[self.positions] = integers[_last_kept(self.positions)]
+        return integers.reshape(voxels.shape)
+
+    def _integers(self, voxels: AnyArray, *, everywhere: bool) -> Integers:
+        """Return the integers of some voxels, one axis, of one slope; specials may be ``everywhere``."""
         integers, missed = self.indices(voxels)
+        integers[missed] = 0
         bits = _words(voxels)
         if self.negative_zero:
             integers -= integers < 0
             integers[bits == _negative_zero(voxels.dtype)] = -1
-        flat, flat_bits = integers.reshape(-1), bits.reshape(-1)
         if len(self.specials):
-            # With a slope for each frame, a special value of one may lie on the lattice of another.
-            found = np.flatnonzero(missed) if len(self.slopes) == 1 else np.arange(flat.size)
-            wanted = flat_bits[found]
+            found = np.arange(voxels.size) if everywhere else np.flatnonzero(missed)
+            wanted = bits[found]
             ranks = np.minimum(np.searchsorted(self.specials, wanted), len(self.specials) - 1)
-            special = self.specials.astype(flat_bits.dtype)[ranks] == wanted
-            flat[found[special]] = self.special_base + ranks[special]
-        if len(self.positions):
-            flat[self.positions] = flat[_last_kept(self.positions)]
+            special = self.specials.astype(bits.dtype)[ranks] == wanted
+            integers[found[special]] = self.special_base + ranks[special]
         return integers
 
     def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:
@@ -187,7 +208,7 @@ def _last_kept(dropped: Integers) -> Integers:
 
 def _per_frame(slopes: npt.NDArray[np.float64], voxels: AnyArray) -> npt.NDArray[np.float64]:
     if len(slopes) == 1:
-        return slopes.reshape(1, 1, 1, 1)
+        return slopes
     return slopes.reshape(*voxels.shape[:2], 1, 1)
 
 

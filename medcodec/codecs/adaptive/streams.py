@@ -108,7 +108,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     else:
         msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
-    return mapping.to_voxels(levels, dtype)
+    return mapping.to_voxels(levels, dtype, reuse=True)
 
 
 def decode_block_streams(
