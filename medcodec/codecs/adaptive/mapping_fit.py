@@ -24,6 +24,7 @@ _SUBSAMPLE = 2048
 _DIVISORS = 48
 _EXCEPTION_SHARE = 256
 _SPECIAL_SHARE = 4096
+_MOST_SPECIALS = 64
 _FAR, _DUST = 1e4, 2.0**-40
 _SLACK = 8
 
@@ -99,10 +100,16 @@ def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     zero = word.type(1 << 8 * word.itemsize - 1)
     flat = voxels.reshape(-1)
     bits, missed, ends = flat.view(word), np.empty(flat.size, bool), set()
+    found, checked = 0, flat.size // _EXCEPTION_SHARE
     for part, one in lattice.pieces(flat):
         indices, missed[part] = one.indices(flat[part])
         kept = indices[~missed[part]]
         ends |= {int(kept.min()), int(kept.max())} if kept.size else set()
+        found += part.stop - part.start - kept.size
+        if found > checked:
+            if _hopeless(bits[: part.stop][missed[: part.stop]], flat.size):
+                return None
+            checked = 2 * found
     negative_zero = False
     if lattice.intercept == 0:
         negative = bits == zero
@@ -145,8 +152,14 @@ def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:
 def _specials(patterns: AnyArray, voxels: int) -> tuple[AnyArray, int]:
     """Return the few patterns frequent enough for a level of their own, sorted, and the number of others."""
     found, number = np.unique(patterns, return_counts=True)
-    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:64]
+    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:_MOST_SPECIALS]
     return found[frequent], len(patterns) - int(number[frequent].sum())
+
+
+def _hopeless(patterns: AnyArray, voxels: int) -> bool:
+    """Whether those missed so far are too many, whatever specials (or negative zero) take away."""
+    number = np.sort(np.unique(patterns, return_counts=True)[1])
+    return int(number[: -_MOST_SPECIALS - 1].sum()) * _EXCEPTION_SHARE > voxels
 
 
 def _fit_values(values: AnyArray) -> Lattice | None:
@@ -168,16 +181,15 @@ def _fit_values(values: AnyArray) -> Lattice | None:
 
 
 def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
-    exact = values.astype(np.float64)
-    scale = _dyadic_scale(exact)
+    scale = _dyadic_scale(values)
     if scale is not None:
         yield _lattice(QUOTIENT, scale)
     if not span:
         return
     for power in range(1, 8):
-        if np.ptp(exact) * 10.0**power < _DYADIC_SPAN:
+        if _spread(values) * 10.0**power < _DYADIC_SPAN:
             yield _lattice(QUOTIENT, 10.0**power)
-    thinned = exact[:: max(1, len(exact) // _SUBSAMPLE)]
+    thinned = values[:: max(1, len(values) // _SUBSAMPLE)].astype(np.float64)
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
     step = _smallest_step(values)
     for low, high, _ in _slopes(np.abs(thinned), half, step):
@@ -189,14 +201,24 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield from _shifted(thinned, half, signed, low, high)
 
 
-def _dyadic_scale(exact: Doubles) -> float | None:
-    """Return the smallest power of two that makes all values integers, if they then span little."""
-    mantissa, exponent = np.frexp(exact[exact != 0])
-    whole = np.abs(mantissa * 2.0**53).astype(np.int64)
-    lowest = int((np.log2((whole & -whole).astype(np.float64)) + exponent).min()) - 53
-    if not -1000 < lowest < 1000 or np.ptp(exact) / 2.0**lowest >= _DYADIC_SPAN:
-        return None
-    return float(2.0**-lowest)
+def _spread(values: AnyArray) -> float:
+    """Return the difference of the last and the first of sorted values."""
+    return float(values[-1]) - float(values[0])
+
+
+def _dyadic_scale(values: AnyArray) -> float | None:
+    """Return the smallest power of two that makes all sorted values integers, if they then span little."""
+    lowest = 2000
+    for start in range(0, len(values), BLOCK):
+        exact = values[start : start + BLOCK].astype(np.float64)
+        mantissa, exponent = np.frexp(exact[exact != 0])
+        whole = np.abs(mantissa * 2.0**53).astype(np.int64)
+        bits = np.frexp((whole & -whole).astype(np.float64))[1]
+        lowest = min(lowest, int((bits + exponent).min(initial=2000)) - 54)
+        # What is found later can only be smaller.
+        if lowest <= -1000 or _spread(values) / 2.0 ** min(lowest, 1000) >= _DYADIC_SPAN:
+            return None
+    return float(2.0**-lowest) if lowest < 1000 else None
 
 
 def _smallest_step(values: AnyArray) -> tuple[float, float]:
@@ -204,19 +226,31 @@ def _smallest_step(values: AnyArray) -> tuple[float, float]:
 
     Differences that are at most half larger must be the same one: together they narrow the range.
     """
-    exact = values.astype(np.float64)
-    half = np.spacing(np.abs(values)).astype(np.float64) / 2
-    steps, slack = np.diff(exact), half[1:] + half[:-1]
-    clear = steps > 4 * slack
-    if not clear.any():
+    smallest = least_slack = np.inf
+    for steps, slack in _clear_steps(values):
+        if len(steps) and steps.min() < smallest:
+            found = int(np.argmin(steps))
+            smallest, least_slack = float(steps[found]), float(slack[found])
+    if smallest == np.inf:
         return 0.0, 0.0
-    smallest = float(steps[clear].min())
-    same = clear & (steps < 1.5 * smallest)
-    low, high = float((steps - slack)[same].max()), float((steps + slack)[same].min())
+    low, high = -np.inf, np.inf
+    for steps, slack in _clear_steps(values):
+        same = steps < 1.5 * smallest
+        low = max(low, float((steps - slack)[same].max(initial=-np.inf)))
+        high = min(high, float((steps + slack)[same].min(initial=np.inf)))
     if low < high:
         return low, high
-    found = int(np.argmin(np.where(clear, steps, np.inf)))
-    return smallest - float(slack[found]), smallest + float(slack[found])
+    return smallest - least_slack, smallest + least_slack
+
+
+def _clear_steps(values: AnyArray) -> Iterator[tuple[Doubles, Doubles]]:
+    """Yield the clear differences of neighbouring values, and by how much rounding may have changed them."""
+    for start in range(0, len(values) - 1, BLOCK):
+        some = values[start : start + BLOCK + 1]
+        half = np.spacing(np.abs(some)).astype(np.float64) / 2
+        steps, slack = np.diff(some.astype(np.float64)), half[1:] + half[:-1]
+        clear = steps > 4 * slack
+        yield steps[clear], slack[clear]
 
 
 def _slopes(

@@ -65,6 +65,15 @@ def in_blocks(
     return result
 
 
+def frequent_words(ordered: AnyArray, share: int) -> tuple[AnyArray, npt.NDArray[np.int64]]:
+    """Return those of sorted words that are more than one in ``share``, and how often each is there."""
+    # What is there so often is met in steps of as many words.
+    least = ordered.size // share + 1
+    found = np.unique(ordered[::least])
+    number = np.searchsorted(ordered, found, side="right") - np.searchsorted(ordered, found)
+    return found[number >= least], number[number >= least]
+
+
 def common_zeros(voxels: AnyArray, where: npt.NDArray[np.bool_] | bool = True) -> int:
     """Return how many low bits are zero in all voxels; at most the mantissa of floats, and not all bits."""
     used = int(np.bitwise_or.reduce(voxels.view(f"u{voxels.dtype.itemsize}"), axis=None, where=where))
