@@ -26,7 +26,7 @@ class FrameEncoder {
           header_(header),
           range_(header.span),
           stride_(shape_.width + kPadRight),
-          residuals_(static_cast<std::size_t>(shape_.height * stride_)),
+          residuals_(static_cast<std::size_t>(kBlock * stride_)),
           activity_(shape_),
           line_(static_cast<std::size_t>(shape_.width + kPadRight)),
           zigzag_(line_.size()),
@@ -63,9 +63,12 @@ class FrameEncoder {
 
     void encode_frame(std::int64_t s, std::int64_t f) {
         load_(s, f);
-        for (std::int64_t y = 0; y < shape_.height; y += kBlock) choose_row(s, f, y);
-        if (frame_class(s, f) == kIntra) first_row(s, f);
-        for (std::int64_t y = 0; y < shape_.height; ++y) code_row(s, f, y);
+        for (std::int64_t first = 0; first < shape_.height; first += kBlock) {
+            choose_row(s, f, first);
+            if (first == 0 && frame_class(s, f) == kIntra) first_row(s, f);
+            const std::int64_t end = std::min<std::int64_t>(first + kBlock, shape_.height);
+            for (std::int64_t y = first; y < end; ++y) code_row(s, f, y);
+        }
     }
 
     void choose_row(std::int64_t s, std::int64_t f, std::int64_t y) {
@@ -84,7 +87,7 @@ class FrameEncoder {
         for (std::int64_t x = 0; x < shape_.width; x += kBlock) {
             task.column = x;
             task.columns = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.width - x));
-            const int choice = ops_.choose_block(task, residuals_.data() + y * stride_ + x, stride_);
+            const int choice = ops_.choose_block(task, residuals_.data() + x, stride_);
             choices_.push_back(static_cast<std::uint8_t>(choice));
             choice_levels_.push_back(static_cast<std::uint8_t>(left));
             ++choice_counts_[static_cast<std::size_t>(left)][static_cast<std::size_t>(choice)];
@@ -101,18 +104,17 @@ class FrameEncoder {
     }
 
     void code_row(std::int64_t s, std::int64_t f, std::int64_t y) {
-        const T* residuals = residuals_.data() + y * stride_;
+        const T* residuals = residuals_.data() + y % kBlock * stride_;
         const std::int64_t odd = shape_.width / 2, even = shape_.width - odd;
         const ActivityRows rows = activity_.rows(s, f, y);
         const int classes = frame_class(s, f) == kIntra ? 0 : 2;
-        Activity& activity = activity_.current(s, f);
 
         for (std::int64_t i = 0; i < even; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i];
         ops_.k.even_levels(rows, even, levels_.data() + at_);
-        code_phase(even, classes, activity.even(y));
+        code_phase(even, classes, activity_.even(s, f, y));
         for (std::int64_t i = 0; i < odd; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i + 1];
         ops_.k.odd_levels(rows, odd, levels_.data() + at_);
-        code_phase(odd, classes + 1, activity.odd(y));
+        code_phase(odd, classes + 1, activity_.odd(s, f, y));
     }
 
     void code_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes) {
@@ -214,7 +216,7 @@ class FrameEncoder {
     bool keeps_ = false;  // the tokens of all rows; else only the current row's
     Predictors predictors_;
     std::ptrdiff_t stride_;
-    std::vector<T> residuals_;  // of one frame
+    std::vector<T> residuals_;  // of a row of blocks
     ActivityStore activity_;
     std::vector<T> line_;  // residuals of one phase
     std::vector<U> zigzag_;

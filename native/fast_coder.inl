@@ -394,8 +394,10 @@ class Coder {
 
 void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {
     Encoder stream;
-    Coder<Encoder> coder(group, stream);
-    coder.code_all(const_cast<void*>(levels));
+    {
+        Coder<Encoder> coder(group, stream);
+        coder.code_all(const_cast<void*>(levels));
+    }
     stream.finish(out);
 }
 
