@@ -434,7 +434,7 @@ class Coder {
 };
 
 void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {
-    Encoder stream;
+    Encoder stream(static_cast<size_t>(group.sequences) * group.frames * group.height * group.width);
     {
         Coder<Encoder> coder(group, stream, const_cast<void*>(levels));
         coder.code_all();

@@ -20,9 +20,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 _NATIVE_DTYPES = frozenset(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
 
 
-def encode_blocks(
-    voxels: AnyArray, *, path: str = "auto", by_rows: bool = False, limit: int = 0
-) -> bytes:
+def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False, limit: int = 0) -> bytes:
     """Encode a group of frames without loss.
 
     Parameters

@@ -52,11 +52,15 @@ def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
 
 
 def in_blocks(
-    values: AnyArray, dtype: np.dtype[Any], convert: Callable[[AnyArray], AnyArray], *, out: AnyArray | None = None
+    values: AnyArray,
+    dtype: np.dtype[Any],
+    convert: Callable[[AnyArray], AnyArray],
+    *,
+    out: AnyArray | None = None,
 ) -> AnyArray:
     """Return ``convert`` of every value, a block at a time: wide intermediate numbers stay small.
 
-    The result is a new array, or ``out``, which is of that ``dtype`` and in C order and may be the values' memory.
+    The result is a new array, or ``out``, of that ``dtype`` and in C order, which may be the values' memory.
     """
     result = np.empty(values.shape, dtype) if out is None else out
     source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
@@ -139,7 +143,9 @@ class Palette(Computed):
     def to_integers(self, voxels: AnyArray) -> AnyArray:
         """Return ranks (uint16)."""
         values = self.values.astype(f"u{voxels.dtype.itemsize}")
-        return in_blocks(voxels, np.dtype(np.uint16), lambda block: np.searchsorted(values, ordered_bits(block)))
+        return in_blocks(
+            voxels, np.dtype(np.uint16), lambda block: np.searchsorted(values, ordered_bits(block))
+        )
 
     def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
         """Return the voxels of ranks."""

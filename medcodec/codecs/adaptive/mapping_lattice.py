@@ -102,7 +102,7 @@ class Lattice(Computed):
                 yield slice(start, min(start + BLOCK, end)), lattice
 
     def to_integers(self, voxels: AnyArray) -> AnyArray:
-        """Return integers (int32 if all fit, else int64); those listed by position are as the voxel before."""
+        """Return integers (int32 or int64); voxels listed by position take that of the voxel before."""
         flat = voxels.reshape(-1)
         integers: AnyArray = np.empty(voxels.size, np.int32)
         for part, lattice in self.pieces(flat):

@@ -49,11 +49,11 @@ class Stride:
     count: int
 
     def to_levels(self, integers: AnyArray) -> Levels:
-        """Return the levels of ``integers``, which must lie on the grid."""
-
+        """Return the levels of ``integers``, which must lie on the grid; maybe in the same memory."""
         dtype = level_dtype(self.count)
-        # The kernels, which do not change what they encode, nevertheless ask for arrays that can be written to.
-        if self.low == 0 and self.step == 1 and dtype.itemsize == integers.itemsize and integers.flags.writeable:
+        same = self.low == 0 and self.step == 1 and dtype.itemsize == integers.itemsize
+        # The kernels change nothing that they encode, but ask for arrays that can be written to.
+        if same and integers.flags.writeable:
             return integers.view(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
@@ -65,7 +65,7 @@ class Stride:
         return in_blocks(integers, dtype, convert)
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``; where they lie if the width allows and ``reuse`` does."""
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory if it has the size."""
         word = _word(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
@@ -105,7 +105,7 @@ class Ranks:
         return in_blocks(integers, ranks.dtype, lambda block: ranks[_offsets(block, low)])
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``; where they lie if the width allows and ``reuse`` does."""
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory if it has the size."""
         present = self.present.astype(dtype)
         out = levels.view(dtype) if reuse and levels.itemsize == dtype.itemsize else None
         return in_blocks(levels, dtype, lambda block: present[block], out=out)
