@@ -1,8 +1,8 @@
 """Memory that one group of the adaptive codec takes, in times of its raw size, by effort.
 
 The group is one from the middle of the volume, of the size that the effort prefers. Each figure is the most
-memory that a fresh process held while it encoded or decoded the group, beyond what it held before: the group's
-voxels are counted when they are decoded, not when they are encoded. It takes Linux with glibc.
+memory that a fresh process held while it encoded or decoded it, beyond what was held before: its voxels are
+counted when they are decoded, not when they are encoded. It takes Linux with glibc.
 
     python -m benchmarks.memory VOLUMES... --markdown memory.md
 """

@@ -65,7 +65,7 @@ class Stride:
         return in_blocks(integers, dtype, convert)
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory if it has the size."""
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory, if it suits."""
         word = _word(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
@@ -105,7 +105,7 @@ class Ranks:
         return in_blocks(integers, ranks.dtype, lambda block: ranks[_offsets(block, low)])
 
     def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory if it has the size."""
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory, if it suits."""
         present = self.present.astype(dtype)
         out = levels.view(dtype) if reuse and levels.itemsize == dtype.itemsize else None
         return in_blocks(levels, dtype, lambda block: present[block], out=out)

@@ -206,7 +206,7 @@ def _lzma_packed(voxels: AnyArray, preset: int) -> bytes:
     """Return the group's bytes, packed; the packer takes many times its dictionary in memory."""
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, voxels.nbytes))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": dictionary}]
-    return lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=filters)
+    return lzma.compress(voxels.reshape(-1).view(np.uint8).data, format=lzma.FORMAT_RAW, filters=filters)
 
 
 def _decode_lzma(reader: ByteReader, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
