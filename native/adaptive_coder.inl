@@ -36,7 +36,7 @@ struct KindState {
     RunningMean gain[kScaleContexts];
     Warp warp[kScaleContexts];
     RepeatModel repeat[64];
-    void start(size_t bands, const AdaptivePreset& preset) {
+    __attribute__((noinline)) void start(size_t bands, const AdaptivePreset& preset) {
         if (started) return;
         started = true;
         fast.reset(bands);
@@ -132,8 +132,10 @@ class AdaptiveCoder {
         }
     }
 
+    // What is done once a frame or row is kept out of line, where it does not hinder what is done for every voxel.
+
     // Rows above the first: the known frame, or zeros.
-    void start_frame(int n) {
+    __attribute__((noinline)) void start_frame(int n) {
         window_.start_frame();
         for (int y = -kPad; y < Window::kAhead; y++) load_known(y, n);
         const size_t above = static_cast<size_t>(kPad) * window_.stride;
@@ -145,7 +147,7 @@ class AdaptiveCoder {
     }
 
     // Row y of the references and of the errors of the frame before (of a first frame: of the sequence before).
-    void load_known(int y, int n) {
+    __attribute__((noinline)) void load_known(int y, int n) {
         for (int i = 0; i < references_; i++)
             window_.load(kFirst + i, y, [this, i](int from, float* to) { rows_.read(reference_rows_[i] + from, to); });
         if (!references_) return;
@@ -156,7 +158,7 @@ class AdaptiveCoder {
     }
 
     // The rows that are known of the frame before were loaded further down already.
-    void keep_errors(int y, int n) {
+    __attribute__((noinline)) void keep_errors(int y, int n) {
         const size_t place = static_cast<size_t>(y) * g_.width, bytes = static_cast<size_t>(g_.width) * sizeof(float);
         if (last_errors_.size) std::memcpy(last_errors_.data + place, window_.row(kErrors, y), bytes);
         if (n == 0 && first_errors_.size) std::memcpy(first_errors_.data + place, window_.row(kErrors, y), bytes);
