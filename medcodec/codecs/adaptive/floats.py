@@ -49,9 +49,14 @@ def encode_floats(voxels: AnyArray, *, path: str = "auto") -> bytes:
 
 
 def decode_floats(
-    data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any], *, path: str = "auto"
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    *,
+    start: int = 0,
+    path: str = "auto",
 ) -> AnyArray:
-    """Return the voxels that `encode_floats` coded.
+    """Return the voxels that `encode_floats` coded; their bytes begin at byte ``start`` of ``data``.
 
     Raises
     ------
@@ -59,6 +64,7 @@ def decode_floats(
         If ``data`` is not a valid coding of voxels of this shape and dtype.
     """
     reader = ByteReader(data)
+    reader.take(start)
     settings = _read_settings(reader, dtype)
     table = reader.unsigned()
     if table > math.prod(shape):

@@ -34,7 +34,7 @@ _REPEATS = 8
 _DISTINCT_LIMIT = 4096
 _SPARSE = 4
 _FREQUENT = 256
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,7 +93,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     reader = ByteReader(data)
     coder = reader.take(1)[0]
     if coder == _FLOATS:
-        return decode_floats(reader.rest(), shape, dtype)
+        return decode_floats(data, shape, dtype, start=1)
     if coder == _LZMA:
         return _decode_lzma(reader, shape, dtype)
     mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
