@@ -27,6 +27,7 @@ _SPECIAL_SHARE = 4096
 _MOST_SPECIALS = 64
 _FAR, _DUST = 1e4, 2.0**-40
 _SLACK = 8
+_NO_WORDS, _NO_PLACES = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
 
 def fit_lattice(voxels: AnyArray) -> Lattice | None:
@@ -66,9 +67,8 @@ def _probes(count: int) -> list[int]:
 
 
 def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> Lattice:
-    none = np.zeros(0, np.uint64)
     steps = np.atleast_1d(np.asarray(slopes, np.float64))
-    return Lattice(variant, steps, intercept, False, 0, none, none.astype(np.int64), none)
+    return Lattice(variant, steps, intercept, False, 0, _NO_WORDS, _NO_PLACES, _NO_WORDS)
 
 
 def _distinct(voxels: AnyArray) -> AnyArray:
@@ -173,10 +173,11 @@ def _fit_values(values: AnyArray) -> Lattice | None:
         row = values.reshape(1, 1, 1, -1)
         indices, missed = lattice.indices(row)
         limit = _DYADIC_SPAN if lattice.variant == QUOTIENT else span
-        if np.ptp(indices) < limit:
-            again = lattice.values(indices, row.dtype)
-            if np.array_equal(again[missed], row[missed]):
-                return lattice
+        # Only a zero has the value, but not the bits, of another.
+        if np.count_nonzero(missed) > 1 or np.ptp(indices) >= limit:
+            continue
+        if np.array_equal(lattice.values(indices[missed], row.dtype), row[missed]):
+            return lattice
     return None
 
 

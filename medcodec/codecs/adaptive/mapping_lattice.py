@@ -84,7 +84,8 @@ class Lattice(Computed):
 
     def values(self, indices: Integers, dtype: np.dtype[Any]) -> AnyArray:
         """Return the voxels of lattice indices, rounded as the variant says."""
-        return self._values(indices, _per_frame(self.slopes, indices), dtype)
+        rows = indices.reshape(len(self.slopes), -1)
+        return self._values(rows, self.slopes[:, None], dtype).reshape(indices.shape)
 
     def _values(self, indices: Integers, slopes: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> AnyArray:
         with np.errstate(all="ignore"):
@@ -93,13 +94,15 @@ class Lattice(Computed):
             return (exact + self.intercept if self.intercept else exact).astype(dtype)
 
     def pieces(self, voxels: AnyArray) -> Iterator[tuple[slice, Lattice]]:
-        """Yield ranges of voxels in C order, not large ones, each with the lattice of one slope for it."""
+        """Yield ranges of voxels in C order, not large ones, each with the lattice of its slopes."""
         size = voxels.size // len(self.slopes)
-        for number in range(len(self.slopes)):
-            lattice = replace(self, slopes=self.slopes[number : number + 1])
-            end = (number + 1) * size
-            for start in range(number * size, end, BLOCK):
-                yield slice(start, min(start + BLOCK, end)), lattice
+        together = max(1, BLOCK // max(1, size))
+        for number in range(0, len(self.slopes), together):
+            lattice = replace(self, slopes=self.slopes[number : number + together])
+            end = min(number + together, len(self.slopes)) * size
+            most = BLOCK if together == 1 else end
+            for start in range(number * size, end, most):
+                yield slice(start, min(start + most, end)), lattice
 
     def to_integers(self, voxels: AnyArray) -> AnyArray:
         """Return integers (int32 or int64); voxels listed by position take that of the voxel before."""
@@ -116,7 +119,7 @@ class Lattice(Computed):
         return integers.reshape(voxels.shape)
 
     def _integers(self, voxels: AnyArray, *, everywhere: bool) -> Integers:
-        """Return the integers of some voxels, one axis, of one slope; specials may be ``everywhere``."""
+        """Return the integers of some voxels, one axis; specials may be ``everywhere``."""
         integers, missed = self.indices(voxels)
         integers[missed] = 0
         bits = _words(voxels)
@@ -204,12 +207,6 @@ def _last_kept(dropped: Integers) -> Integers:
     before = dropped[first] - 1
     leading = before < 0
     return np.where(leading, np.count_nonzero(dropped == place), before)
-
-
-def _per_frame(slopes: npt.NDArray[np.float64], voxels: AnyArray) -> npt.NDArray[np.float64]:
-    if len(slopes) == 1:
-        return slopes
-    return slopes.reshape(*voxels.shape[:2], 1, 1)
 
 
 def _words(voxels: AnyArray) -> AnyArray:
