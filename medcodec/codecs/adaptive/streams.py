@@ -191,10 +191,13 @@ def _sample(levels: Levels) -> Levels:
 
 def _repeats(levels: Levels) -> float:
     """Return the share of voxels that equal the one to the left or in the frame before."""
-    same = np.zeros(levels.shape, bool)
-    same[..., 1:] |= levels[..., 1:] == levels[..., :-1]
-    same[:, 1:] |= levels[:, 1:] == levels[:, :-1]
-    return float(same.mean())
+    count = 0
+    for sequence in levels:
+        for number, frame in enumerate(sequence):
+            same = frame == sequence[number - 1] if number else np.zeros(frame.shape, bool)
+            same[:, 1:] |= frame[:, 1:] == frame[:, :-1]
+            count += int(np.count_nonzero(same))
+    return count / levels.size
 
 
 def _with_mapping(coder: int, mapping: Mapping, coded: bytes) -> bytes:
