@@ -23,9 +23,10 @@ struct RangeCoderOf<true> {
     using Type = RangeDecoder;
 };
 
-// What is learned for one number of references.
+// What is learned for one number of references; it takes memory from its first frame to its last one.
 template <int V>
 struct KindState {
+    bool started = false;
     Array<Normal<V>> fast, slow;
     Array<Normal<1>> stack;
     Array<Vec> weights;   // per band: 2 * kSnapshots rows of kMaxVectors
@@ -35,13 +36,20 @@ struct KindState {
     RunningMean gain[kScaleContexts];
     Warp warp[kScaleContexts];
     RepeatModel repeat[64];
-    KindState(int bands, const AdaptivePreset& preset)
-        : fast(bands), slow(preset.slow_decay > 0 ? bands : 0), stack(preset.stack ? bands : 0),
-          weights(static_cast<size_t>(bands) * 2 * kSnapshots * kMaxVectors), stack_weights(preset.stack ? bands : 0) {
+    __attribute__((noinline)) void start(size_t bands, const AdaptivePreset& preset) {
+        if (started) return;
+        started = true;
+        fast.reset(bands);
+        if (preset.slow_decay > 0) slow.reset(bands);
+        if (preset.stack) stack.reset(bands), stack_weights.reset(bands);
+        weights.reset(bands * 2 * kSnapshots * kMaxVectors);
         scale.reset();
         for (auto& g : gain) g = {1, 4};
         for (auto& w : warp) w.reset();
         for (auto& r : repeat) r = {1 << 21, 0};
+    }
+    void finish() {
+        fast.reset(0), slow.reset(0), stack.reset(0), weights.reset(0), stack_weights.reset(0);
     }
 };
 
@@ -51,14 +59,14 @@ class AdaptiveCoder {
     AdaptiveCoder(const AdaptiveGroup& group, const AdaptivePreset& preset, void* levels,
                   typename RangeCoderOf<Decode>::Type& coder)
         : g_(group), preset_(preset), coder_(coder), rows_{levels, group.level_bytes, group.width},
-          frames_(group.height, group.width, 3), errors_(group.height, group.width, 3),
+          window_(group.height, group.width, kPlanes), area_(static_cast<size_t>(group.height) * group.width),
+          last_errors_(group.frames > 1 ? area_ : 0), first_errors_(group.sequences > 1 ? area_ : 0),
           band_(band_width(group.width, preset.band)),
           bands_((group.width + band_ - 1) / band_), top_(static_cast<float>(group.max_level)),
           step_(static_cast<float>(2 * group.max_error + 1)),
           noise_(0.5f + (step_ * step_ - 1) / 12),
           predictors_(preset.slow_decay > 0 ? kSnapshots + 2 : kSnapshots),
-          recent_(3 * static_cast<size_t>(group.width + 2 * kPad)), row_(static_cast<size_t>(group.width)),
-          kinds_{{bands_, preset}, {bands_, preset}, {bands_, preset}} {
+          recent_(3 * static_cast<size_t>(group.width + 2 * kPad)), row_(static_cast<size_t>(group.width)) {
         for (int i = 0; i <= kMeanMemory; i++) reciprocal_[i] = 1 / static_cast<float>(i + 1);
         // Every cell keeps a little of the whole, so that nothing is impossible.
         floor_ = static_cast<uint32_t>(g_.max_level) + 1 < 8192 ? 8192 / (static_cast<uint32_t>(g_.max_level) + 1) : 1;
@@ -74,7 +82,11 @@ class AdaptiveCoder {
     const AdaptivePreset& preset_;
     typename RangeCoderOf<Decode>::Type& coder_;
     LevelRows rows_;
-    Frames frames_, errors_;
+    // Planes of the window: the frame and its references, its errors and those of the frame before.
+    enum { kCurrent, kFirst, kSecond, kErrors, kKnownErrors, kPlanes };
+    Window window_;
+    const size_t area_;
+    Array<float> last_errors_, first_errors_;  // of the frame before, and of the sequence's first frame
     const int band_, bands_;
     const float top_, step_;
     const float noise_;  // of the levels themselves: what quantisation adds, and a little
@@ -87,55 +99,79 @@ class AdaptiveCoder {
     uint32_t floor_;
 
     // Of the frame that is being coded.
-    float *current_, *error_, *known_, *known_error_;
     KindState<V>* kind_;
     int references_;
+    int64_t reference_rows_[2];
+    // Of the row that is being coded, in the first reference and in the errors of the frame before.
+    const float *known_, *known_error_;
     Vec8 *recent0_, *recent1_, *recent2_;
 
     int64_t first_row(int s, int n) const { return (static_cast<int64_t>(s) * g_.frames + n) * g_.height; }
 
     void code_frame(int s, int n) {
         references_ = 0;
-        int64_t first = -1, second = -1;
+        const auto refer = [this](int64_t first) { reference_rows_[references_++] = first; };
         if (n > 0) {
-            first = first_row(s, n - 1);
-            second = s > 0 ? first_row(s - 1, n) : n > 1 ? first_row(s, n - 2) : -1;
+            refer(first_row(s, n - 1));
+            if (s > 0) refer(first_row(s - 1, n));
+            else if (n > 1) refer(first_row(s, n - 2));
         } else if (s > 0) {
-            first = first_row(s - 1, 0);
-            second = s > 1 ? first_row(s - 2, 0) : -1;
+            refer(first_row(s - 1, 0));
+            if (s > 1) refer(first_row(s - 2, 0));
         }
-        if (first >= 0) frames_.load(1, rows_, first), references_++;
-        if (second >= 0) frames_.load(2, rows_, second), references_++;
         kind_ = &kinds_[references_];
-        current_ = frames_.at(0);
-        known_ = frames_.at(1);
-        // The errors of the frame before; those of a sequence's first frame are kept for the next sequence.
-        error_ = errors_.at(n % 2);
-        known_error_ = n > 0 ? errors_.at((n - 1) % 2) : errors_.at(2);
-        const TapList taps(V, references_, static_cast<int32_t>(frames_.size), static_cast<int32_t>(2 * frames_.size),
-                           frames_.stride);
-        start_frame();
-        for (int y = 0; y < g_.height; y++) code_row(taps, first_row(s, n) + y, y);
-        errors_.pad_ends(error_);
-        if (n == 0) std::memcpy(errors_.at(2) - kPad * (errors_.stride + 1), error_ - kPad * (errors_.stride + 1),
-                                static_cast<size_t>(errors_.size) * sizeof(float));
+        if (references_ > 0) kinds_[0].finish();
+        if (references_ > 1 && (s > 0 || g_.sequences == 1)) kinds_[1].finish();
+        kind_->start(static_cast<size_t>(bands_), preset_);
+        const TapList taps(V, references_, static_cast<int32_t>(window_.size), static_cast<int32_t>(2 * window_.size),
+                           window_.stride);
+        start_frame(n);
+        for (int y = 0; y < g_.height; y++) {
+            code_row(taps, first_row(s, n) + y, y, n);
+            keep_errors(y, n);
+        }
     }
 
+    // What is done once a frame or row is kept out of line, where it does not hinder what is done for every voxel.
+
     // Rows above the first: the known frame, or zeros.
-    void start_frame() {
-        const size_t above = static_cast<size_t>(kPad) * frames_.stride;
-        float* start = current_ - kPad * frames_.stride - kPad;
-        if (references_) std::memcpy(start, known_ - kPad * frames_.stride - kPad, above * sizeof(float));
+    __attribute__((noinline)) void start_frame(int n) {
+        window_.start_frame();
+        for (int y = -kPad; y < Window::kAhead; y++) load_known(y, n);
+        const size_t above = static_cast<size_t>(kPad) * window_.stride;
+        float* start = window_.row(kCurrent, -kPad) - kPad;
+        if (references_) std::memcpy(start, window_.row(kFirst, -kPad) - kPad, above * sizeof(float));
         else std::memset(start, 0, above * sizeof(float));
-        std::memset(error_ - kPad * errors_.stride - kPad, 0, above * sizeof(float));
+        std::memset(window_.row(kErrors, -kPad) - kPad, 0, above * sizeof(float));
         for (size_t i = 0; i < recent_.size; i++) recent_[i] = Vec8{} + 1.0f;
     }
 
-    void code_row(const TapList& taps, int64_t level_row, int y) {
-        float* row = current_ + static_cast<int64_t>(y) * frames_.stride;
-        float* error = error_ + static_cast<int64_t>(y) * errors_.stride;
+    // Row y of the references and of the errors of the frame before (of a first frame: of the sequence before).
+    __attribute__((noinline)) void load_known(int y, int n) {
+        for (int i = 0; i < references_; i++)
+            window_.load(kFirst + i, y, [this, i](int from, float* to) { rows_.read(reference_rows_[i] + from, to); });
+        if (!references_) return;
+        const float* errors = n > 0 ? last_errors_.data : first_errors_.data;
+        window_.load(kKnownErrors, y, [this, errors](int from, float* to) {
+            std::memcpy(to, errors + static_cast<size_t>(from) * g_.width, static_cast<size_t>(g_.width) * sizeof(float));
+        });
+    }
+
+    // The rows that are known of the frame before were loaded further down already.
+    __attribute__((noinline)) void keep_errors(int y, int n) {
+        const size_t place = static_cast<size_t>(y) * g_.width, bytes = static_cast<size_t>(g_.width) * sizeof(float);
+        if (last_errors_.size) std::memcpy(last_errors_.data + place, window_.row(kErrors, y), bytes);
+        if (n == 0 && first_errors_.size) std::memcpy(first_errors_.data + place, window_.row(kErrors, y), bytes);
+    }
+
+    void code_row(const TapList& taps, int64_t level_row, int y, int n) {
+        window_.advance(y);
+        load_known(y + Window::kAhead, n);
+        float *row = window_.row(kCurrent, y), *error = window_.row(kErrors, y);
+        known_ = window_.row(kFirst, y);
+        known_error_ = window_.row(kKnownErrors, y);
         for (int x = 1; x <= kPad; x++) {
-            row[-x] = row[-frames_.stride];
+            row[-x] = row[-window_.stride];
             error[-x] = 0;
         }
         // Right of the row nothing is known yet: taps do not reach there except through rows above.
@@ -146,8 +182,8 @@ class AdaptiveCoder {
         for (int x = 1; x <= kPad; x++) recent0_[-x] = recent1_[0];
         if constexpr (!Decode) rows_.read(level_row, row_.data);
         for (int b = 0; b < bands_; b++) code_band(taps, row, error, y, b);
-        frames_.pad_sides(row);
-        errors_.pad_sides(error);
+        window_.pad_sides(row);
+        window_.pad_sides(error);
         for (int x = 0; x < kPad; x++) recent0_[g_.width + x] = recent0_[g_.width - 1];
         if (Decode || g_.max_error) rows_.write(level_row, row);
         kind_->scale.end_row(0.98f);
@@ -158,28 +194,27 @@ class AdaptiveCoder {
         bool ready = false;
         for (int x = x0; x < x1; x++) {
             const float* c = row + x;
-            if (repeats(c, static_cast<int64_t>(y) * frames_.stride + x) && code_repeat(row, error, x)) continue;
+            if (repeats(c, known_ + x) && code_repeat(row, error, x)) continue;
             if (!ready) {
                 if ((y + b) % preset_.solve_rows == 0 || y < 2) solve_band(taps, b);
                 decay_band(taps, b);
                 ready = true;
             }
-            code_voxel(taps, row, error, y, x, b);
+            code_voxel(taps, row, error, x, b);
         }
     }
 
     // Whether everything next to the voxel has one and the same value.
-    bool repeats(const float* c, int64_t place) const {
-        const int st = frames_.stride;
+    bool repeats(const float* c, const float* k) const {
+        const int st = window_.stride;
         const float v = c[-1];
         if (c[-st] != v || c[-st - 1] != v || c[1 - st] != v) return false;
         if (!references_) return true;
-        const float* k = known_ + place;
         return k[0] == v && k[1] == v && k[st] == v && k[-1] == v && k[-st] == v;
     }
 
     bool code_repeat(float* row, float* error, int x) {
-        const int st = frames_.stride;
+        const int st = window_.stride;
         const float* c = row + x;
         const float v = c[-1];
         const int context = (c[-2] == v) + 2 * (c[-2 * st] == v) + 4 * (c[2 - st] == v) + 8 * (c[-2 - st] == v) +
@@ -240,7 +275,7 @@ class AdaptiveCoder {
     };
 
     void predict(const TapList& taps, const float* c, const float* k, int x, int b, Prediction& p) {
-        const int st = frames_.stride;
+        const int st = window_.stride;
         p.base = references_ ? (c[-1] + c[-st] + 2 * k[0]) * 0.25f : (c[-1] + c[-st]) * 0.5f;
         float* f = reinterpret_cast<float*>(p.taps);
         for (int i = 0; i < V * kLanes; i++) f[i] = c[taps.offset[i]] - p.base;
@@ -264,7 +299,7 @@ class AdaptiveCoder {
 
     // Second stage: least squares over the first stage's values and two simple predictors.
     void stack(const float* c, const float* k, int b, Prediction& p) {
-        const float west = c[-1], north = c[-frames_.stride], corner = c[-frames_.stride - 1];
+        const float west = c[-1], north = c[-window_.stride], corner = c[-window_.stride - 1];
         const float low = west < north ? west : north, high = west < north ? north : west;
         const float median = corner >= high ? low : corner <= low ? high : west + north - corner;
         p.stack = Vec{};
@@ -276,7 +311,7 @@ class AdaptiveCoder {
 
     // Initialised as a whole: single lanes written one by one would go through memory.
     Vec scale_features(const float* c, const float* k, const float* e, const float* ke, const Prediction& p) const {
-        const int st = frames_.stride;
+        const int st = window_.stride;
         const float ring = e[-st - 2] + e[2 - st] + e[-2 * st - 1] + e[1 - 2 * st];
         const float gradient = absolute(c[-1] - c[-st - 1]) + absolute(c[-st] - c[1 - st]);
         if (references_)
@@ -287,12 +322,11 @@ class AdaptiveCoder {
                    absolute(c[-st] - c[-2 * st]), 0.3f, e[3 - st] + e[-3 - st] + e[-3] + e[-3 * st], 0};
     }
 
-    void code_voxel(const TapList& taps, float* row, float* error, int y, int x, int b) {
+    void code_voxel(const TapList& taps, float* row, float* error, int x, int b) {
         KindState<V>& kind = *kind_;
-        const int st = frames_.stride;
+        const int st = window_.stride;
         const float* c = row + x;
-        const int64_t place = static_cast<int64_t>(y) * st + x;
-        const float* k = known_ + place;
+        const float *k = known_ + x, *ke = known_error_ + x;
         Prediction p;
         predict(taps, c, k, x, b, p);
         float mean = p.blended;
@@ -300,10 +334,10 @@ class AdaptiveCoder {
         if (mean > top_) mean = top_;
         p.blended = mean;
 
-        Vec features = scale_features(c, k, error + x, known_error_ + place, p);
+        Vec features = scale_features(c, k, error + x, ke, p);
         float scale = sum_lanes(kind.scale.weights * features);
         const float* e = error + x;
-        const float least = 0.02f * (e[-1] + e[-st] + (references_ ? known_error_[place] : 0)) + 0.03f;
+        const float least = 0.02f * (e[-1] + e[-st] + (references_ ? ke[0] : 0)) + 0.03f;
         if (!(scale > least)) scale = least;
 
         int activity = half_octaves(scale * 4);

@@ -25,32 +25,38 @@ struct LevelRows {
     }
 };
 
-// Frames share one allocation, so that a tap is an offset whichever frame it is in.
-struct Frames {
+// A few rows of several planes around the row that is being coded, padded on every side. All share one allocation, so
+// that a tap is an offset whichever plane it is in.
+struct Window {
     int height, width, stride;
-    int64_t size;
+    int64_t size;  // of a plane
+    int top = 0;   // first row that is held; rows above the first of the frame have negative numbers
     Array<float> block;
-    Frames(int h, int w, int count)
-        : height(h), width(w), stride(w + 2 * kPad), size(static_cast<int64_t>(stride) * (h + 2 * kPad)),
-          block(static_cast<size_t>(size * count)) {}
-    float* at(int frame) { return block.data + size * frame + kPad * stride + kPad; }
+    Window(int h, int w, int planes)
+        : height(h), width(w), stride(w + 2 * kPad), size(static_cast<int64_t>(stride) * kRows),
+          block(static_cast<size_t>(size * planes)) {}
+    float* row(int plane, int y) { return block.data + size * plane + static_cast<int64_t>(y - top) * stride + kPad; }
 
+    void start_frame() { top = -kPad; }
+    // Make room for row y + kAhead; rows from y - kPad on are kept.
+    void advance(int y) {
+        if (y + kAhead - top < kRows) return;
+        const size_t kept = static_cast<size_t>(kPad + kAhead) * stride;
+        for (float* plane = block.data; plane < block.data + block.size; plane += size)
+            std::memmove(plane, plane + static_cast<int64_t>(y - kPad - top) * stride, kept * sizeof(float));
+        top = y - kPad;
+    }
     void pad_sides(float* row) const {
         for (int x = 1; x <= kPad; x++) row[-x] = row[0], row[width - 1 + x] = row[width - 1];
     }
-    void pad_ends(float* frame) const {
-        const size_t bytes = static_cast<size_t>(stride) * sizeof(float);
-        for (int y = 1; y <= kPad; y++) {
-            std::memcpy(frame - y * stride - kPad, frame - kPad, bytes);
-            std::memcpy(frame + (height - 1 + y) * stride - kPad, frame + (height - 1) * stride - kPad, bytes);
-        }
+    // A plane's row y of a known frame, whose edges are repeated; `read` fills its columns from a row of the frame.
+    template <class Read>
+    void load(int plane, int y, Read read) {
+        float* target = row(plane, y);
+        read(y < 0 ? 0 : y < height ? y : height - 1, target);
+        pad_sides(target);
     }
-    void load(int frame, const LevelRows& rows, int64_t first_row) {
-        float* target = at(frame);
-        for (int y = 0; y < height; y++) {
-            rows.read(first_row + y, target + y * stride);
-            pad_sides(target + y * stride);
-        }
-        pad_ends(target);
-    }
+
+    static constexpr int kAhead = 2;  // rows below that a tap reaches
+    static constexpr int kRows = 48;
 };

@@ -42,11 +42,11 @@ blocks::Shape shape_of(const Array& a) {
 }
 
 template <class Value>
-nb::bytes encode(const Voxels<Value>& voxels, const std::string& path, bool by_rows) {
+nb::bytes encode(const Voxels<Value>& voxels, const std::string& path, bool by_rows, std::size_t limit) {
     std::vector<std::uint8_t> data;
     {
         nb::gil_scoped_release unlocked;
-        data = blocks::encode(voxels.data(), shape_of(voxels), path_of(path), by_rows);
+        data = blocks::encode(voxels.data(), shape_of(voxels), path_of(path), by_rows, limit);
     }
     return nb::bytes(data.data(), data.size());
 }
@@ -191,7 +191,9 @@ std::vector<std::uint32_t> place(const nb::bytes& data, const Ranges& ranges, co
 template <class Value>
 void bind_value(nb::module_& m) {
     m.def("blocks_encode", &encode<Value>, nb::arg("voxels").noconvert(), nb::kw_only(), nb::arg("path") = "auto",
-          nb::arg("by_rows") = false, "Encode voxels of shape (sequences, frames, height, width) without loss.");
+          nb::arg("by_rows") = false, nb::arg("limit") = blocks::kNoLimit,
+          "Encode voxels of shape (sequences, frames, height, width) without loss; nothing if it would surely take `limit`\n"
+          "bytes or more.");
 }
 
 }  // namespace

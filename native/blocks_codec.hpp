@@ -7,10 +7,13 @@
 
 namespace medcodec::blocks {
 
+constexpr std::size_t kNoLimit = 0;
+
 // Encodes voxels in C order. Value is an integer type of 8, 16 or 32 bits, but not uint32_t. Groups
-// that may be are coded by rows if asked for.
+// that may be are coded by rows if asked for. The stream is empty if it would surely take `limit` bytes or more:
+// finding that out takes less time and memory than the stream.
 template <class Value>
-std::vector<std::uint8_t> encode(const Value* voxels, const Shape&, Path, bool by_rows);
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape&, Path, bool by_rows, std::size_t limit = kNoLimit);
 
 // Decodes into voxels; throws Error if the stream is damaged or does not fit the shape or the type.
 template <class Value>

@@ -18,38 +18,57 @@ class FrameEncoder {
   public:
     using U = typename generic::Arithmetic<T>::Unsigned;
 
-    FrameEncoder(Planes<T>& planes, const Kernels& kernels, const Header& header)
+    FrameEncoder(const Planes<T>& planes, const Load& load, const Kernels& kernels, const Header& header)
         : planes_(planes),
+          load_(load),
           shape_(planes.shape()),
           ops_{kernels},
           header_(header),
           range_(header.span),
           stride_(shape_.width + kPadRight),
-          residuals_(static_cast<std::size_t>(shape_.height * stride_)),
+          residuals_(static_cast<std::size_t>(kBlock * stride_)),
           activity_(shape_),
           line_(static_cast<std::size_t>(shape_.width + kPadRight)),
           zigzag_(line_.size()),
-          token_counts_(kAllLevels),
-          more_counts_(kAllLevels),
-          choice_counts_(kAllLevels) {
+          tokens_(line_.size()),
+          levels_(line_.size()) {}
+
+    // Appends the stream to `out`; false, and nothing appended, if that would take `limit` bytes or more.
+    bool encode(std::size_t limit, ByteWriter& out) {
+        predictors_ = train(planes_, load_, ops_.k, header_.span);
+        if (limit != kNoLimit) {
+            code_frames();
+            if (least_size() >= limit) return false;
+        }
+        keeps_ = true;
         tokens_.resize(static_cast<std::size_t>(shape_.voxels() + kPadRight));
         levels_.resize(tokens_.size());
-    }
-
-    std::vector<std::uint8_t> encode() {
-        predictors_ = train(planes_, ops_.k, header_.span);
-        for (std::int64_t s = 0; s < shape_.sequences; ++s)
-            for (std::int64_t f = 0; f < shape_.frames; ++f) encode_frame(s, f);
+        code_frames();
         tokens_.resize(at_);
         levels_.resize(at_);
-        return assemble();
+        assemble(out);
+        return true;
     }
 
   private:
+    void code_frames() {
+        for (auto* counts : {&token_counts_, &more_counts_, &choice_counts_}) counts->assign(kAllLevels, {});
+        choices_.clear();
+        choice_levels_.clear();
+        for (std::int64_t s = 0; s < shape_.sequences; ++s)
+            for (std::int64_t f = 0; f < shape_.frames; ++f) encode_frame(s, f);
+        for (std::size_t i = 0; i < token_counts_.size(); ++i)
+            for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
+    }
+
     void encode_frame(std::int64_t s, std::int64_t f) {
-        for (std::int64_t y = 0; y < shape_.height; y += kBlock) choose_row(s, f, y);
-        if (frame_class(s, f) == kIntra) first_row(s, f);
-        for (std::int64_t y = 0; y < shape_.height; ++y) code_row(s, f, y);
+        load_(s, f);
+        for (std::int64_t first = 0; first < shape_.height; first += kBlock) {
+            choose_row(s, f, first);
+            if (first == 0 && frame_class(s, f) == kIntra) first_row(s, f);
+            const std::int64_t end = std::min<std::int64_t>(first + kBlock, shape_.height);
+            for (std::int64_t y = first; y < end; ++y) code_row(s, f, y);
+        }
     }
 
     void choose_row(std::int64_t s, std::int64_t f, std::int64_t y) {
@@ -68,7 +87,7 @@ class FrameEncoder {
         for (std::int64_t x = 0; x < shape_.width; x += kBlock) {
             task.column = x;
             task.columns = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.width - x));
-            const int choice = ops_.choose_block(task, residuals_.data() + y * stride_ + x, stride_);
+            const int choice = ops_.choose_block(task, residuals_.data() + x, stride_);
             choices_.push_back(static_cast<std::uint8_t>(choice));
             choice_levels_.push_back(static_cast<std::uint8_t>(left));
             ++choice_counts_[static_cast<std::size_t>(left)][static_cast<std::size_t>(choice)];
@@ -85,18 +104,17 @@ class FrameEncoder {
     }
 
     void code_row(std::int64_t s, std::int64_t f, std::int64_t y) {
-        const T* residuals = residuals_.data() + y * stride_;
+        const T* residuals = residuals_.data() + y % kBlock * stride_;
         const std::int64_t odd = shape_.width / 2, even = shape_.width - odd;
         const ActivityRows rows = activity_.rows(s, f, y);
         const int classes = frame_class(s, f) == kIntra ? 0 : 2;
-        Activity& activity = activity_.current(s, f);
 
         for (std::int64_t i = 0; i < even; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i];
         ops_.k.even_levels(rows, even, levels_.data() + at_);
-        code_phase(even, classes, activity.even(y));
+        code_phase(even, classes, activity_.even(s, f, y));
         for (std::int64_t i = 0; i < odd; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i + 1];
         ops_.k.odd_levels(rows, odd, levels_.data() + at_);
-        code_phase(odd, classes + 1, activity.odd(y));
+        code_phase(odd, classes + 1, activity_.odd(s, f, y));
     }
 
     void code_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes) {
@@ -112,6 +130,7 @@ class FrameEncoder {
             ++more_counts_[levels[i + 1]][tokens[i + 1]];
         }
         if (i < count) ++token_counts_[levels[i]][tokens[i]];
+        if (!keeps_) return;
         put_raw(tokens, count);
         at_ += static_cast<std::size_t>(count);
     }
@@ -137,10 +156,24 @@ class FrameEncoder {
         }
     }
 
-    std::vector<std::uint8_t> assemble() {
-        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
+    // Fewer bytes than the stream will have: what the tokens' frequencies say, and a little less for coding them.
+    std::size_t least_size() const {
+        const ContextModel model = choose_contexts(token_counts_, kContextClasses);
+        std::uint64_t raw = 0, coded = 0;  // bits, and units of 2**-kLogBits of them
         for (std::size_t i = 0; i < token_counts_.size(); ++i)
-            for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
+            for (std::size_t t = 0; t < kMaxTokens; ++t) {
+                const std::uint64_t count = token_counts_[i][t];
+                if (!count) continue;
+                raw += count * kTokenValues.bits[t];
+                const std::uint32_t frequency = model.frequency[model.context[i]][t];
+                coded += count * static_cast<std::uint64_t>((std::int64_t{kTableBits} << kLogBits) - log2_fixed(frequency));
+            }
+        coded >>= kLogBits;
+        return static_cast<std::size_t>((raw + coded - coded / kSlack) / 8);
+    }
+
+    void assemble(ByteWriter& out) {
+        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
         const ContextModel choice_model = choose_contexts(choice_counts_, 1);
         const ContextModel token_model = choose_contexts(token_counts_, kContextClasses);
         BitWriter models;
@@ -154,12 +187,13 @@ class FrameEncoder {
         const std::int64_t odd = shape_.width / 2;
         const Phases phases{shape_.sequences * shape_.frames * shape_.height, shape_.width - odd, odd};
         const auto tokens = encode_tokens(tokens_, levels_, phases, token_model, lanes);
-        ByteWriter out;
+        tokens_ = {};
+        levels_ = {};
+        out.data.reserve(out.data.size() + 12 + side.size() + choices.size() + raw.size() + tokens.size());
         out.put(side.size(), 4);
         out.put(choices.size(), 4);
         out.put(raw.size(), 4);
         for (const auto* part : {&side, &choices, &raw, &tokens}) out.append(*part);
-        return std::move(out.data);
     }
 
     void write_predictors(BitWriter& out) const {
@@ -171,14 +205,18 @@ class FrameEncoder {
         }
     }
 
-    Planes<T>& planes_;
+    static constexpr std::uint64_t kSlack = 256;  // of what tokens take, one part in so many
+
+    const Planes<T>& planes_;
+    const Load& load_;
     const Shape& shape_;
     Ops<T> ops_;
     const Header& header_;
     Range<T> range_;
+    bool keeps_ = false;  // the tokens of all rows; else only the current row's
     Predictors predictors_;
     std::ptrdiff_t stride_;
-    std::vector<T> residuals_;  // of one frame
+    std::vector<T> residuals_;  // of a row of blocks
     ActivityStore activity_;
     std::vector<T> line_;  // residuals of one phase
     std::vector<U> zigzag_;
@@ -189,15 +227,15 @@ class FrameEncoder {
 };
 
 template <class T, class Value>
-void fill(Planes<T>& planes, const Value* voxels, const Header& header, const ValueMap& map) {
+void fill(Planes<T>& planes, std::int64_t s, std::int64_t f, const Value* voxels, const Header& header,
+          const ValueMap& map) {
     const Shape& shape = planes.shape();
-    for (std::int64_t s = 0; s < shape.sequences; ++s)
-        for (std::int64_t f = 0; f < shape.frames; ++f)
-            for (std::int64_t y = 0; y < shape.height; ++y, voxels += shape.width) {
-                map.to_stored(voxels, shape.width, header, planes.row(s, f, y));
-                planes.set_left_pad(s, f, y);
-                planes.set_right_pad(s, f, y);
-            }
+    voxels += (s * shape.frames + f) * shape.height * shape.width;
+    for (std::int64_t y = 0; y < shape.height; ++y, voxels += shape.width) {
+        map.to_stored(voxels, shape.width, header, planes.row(s, f, y));
+        planes.set_left_pad(s, f, y);
+        planes.set_right_pad(s, f, y);
+    }
 }
 
 void write_head(Mode mode, const Header& header, const ValueMap& map, ByteWriter& out) {
@@ -210,14 +248,15 @@ void write_head(Mode mode, const Header& header, const ValueMap& map, ByteWriter
     if (header.flags & kMapped) map.write(out);
 }
 
+// Empty if that would take `limit` bytes or more.
 template <class T, class Value>
 std::vector<std::uint8_t> encode_coded(const Value* voxels, const Shape& shape, Header header, const ValueMap& map,
-                                       const Kernels& kernels) {
-    Planes<T> planes(canonical(shape));
-    fill(planes, voxels, header, map);
+                                       const Kernels& kernels, std::size_t limit) {
+    Planes<T> planes(canonical(shape), 1);
+    const Load load = [&](std::int64_t s, std::int64_t f) { fill(planes, s, f, voxels, header, map); };
     ByteWriter out;
     write_head(kCoded, header, map, out);
-    out.append(FrameEncoder<T>(planes, kernels, header).encode());
+    if (!FrameEncoder<T>(planes, load, kernels, header).encode(limit, out)) return {};
     return std::move(out.data);
 }
 
@@ -275,7 +314,8 @@ int magnitude_shift(std::uint32_t span) {
 }  // namespace
 
 template <class Value>
-std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path, bool by_rows) {
+std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path path, bool by_rows,
+                                 std::size_t limit) {
     const std::int64_t count = shape.voxels();
     if (count == 0) return encode_constant(0);
     const auto [least, most] = extremes(voxels, count);
@@ -295,17 +335,18 @@ std::vector<std::uint8_t> encode(const Value* voxels, const Shape& shape, Path p
         header.magnitude_shift = magnitude_shift(header.span);
         if (count >= kManyVoxels) header.flags |= kManyLanes;
         if (span >= 65536) header.flags |= kWide;
-        coded = header.flags & kWide ? encode_coded<std::int32_t>(voxels, shape, header, map, kernels(path))
-                                     : encode_coded<std::int16_t>(voxels, shape, header, map, kernels(path));
+        coded = header.flags & kWide ? encode_coded<std::int32_t>(voxels, shape, header, map, kernels(path), limit)
+                                     : encode_coded<std::int16_t>(voxels, shape, header, map, kernels(path), limit);
     }
     const std::size_t plain = 7 + static_cast<std::size_t>(count) * static_cast<std::size_t>(stored_bytes(span));
-    return coded.size() <= plain ? coded : encode_stored(voxels, count, base, span);
+    if (coded.empty() && plain >= limit) return coded;
+    return !coded.empty() && coded.size() <= plain ? coded : encode_stored(voxels, count, base, span);
 }
 
-template std::vector<std::uint8_t> encode(const std::int8_t*, const Shape&, Path, bool);
-template std::vector<std::uint8_t> encode(const std::uint8_t*, const Shape&, Path, bool);
-template std::vector<std::uint8_t> encode(const std::int16_t*, const Shape&, Path, bool);
-template std::vector<std::uint8_t> encode(const std::uint16_t*, const Shape&, Path, bool);
-template std::vector<std::uint8_t> encode(const std::int32_t*, const Shape&, Path, bool);
+template std::vector<std::uint8_t> encode(const std::int8_t*, const Shape&, Path, bool, std::size_t);
+template std::vector<std::uint8_t> encode(const std::uint8_t*, const Shape&, Path, bool, std::size_t);
+template std::vector<std::uint8_t> encode(const std::int16_t*, const Shape&, Path, bool, std::size_t);
+template std::vector<std::uint8_t> encode(const std::uint16_t*, const Shape&, Path, bool, std::size_t);
+template std::vector<std::uint8_t> encode(const std::int32_t*, const Shape&, Path, bool, std::size_t);
 
 }  // namespace medcodec::blocks

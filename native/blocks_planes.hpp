@@ -1,5 +1,6 @@
-// A group's voxels with slack around each row, and the neighbours of any row.
+// Frames of a group with slack around each row, and the neighbours of any row.
 #pragma once
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -7,19 +8,21 @@
 
 namespace medcodec::blocks {
 
-// Values are stored as v - base + lowest<T>(): the smallest voxel is the smallest T.
+// Values are stored as v - base + lowest<T>(): the smallest voxel is the smallest T. Frames are worked on in their
+// order, and kept as long as one of the next `together` may refer to them.
 template <class T>
 class Planes {
   public:
-    explicit Planes(const Shape& shape)
+    Planes(const Shape& shape, std::int64_t together)
         : shape_(shape),
+          kept_(std::min(shape.sequences * shape.frames, together + (shape.sequences > 1 ? shape.frames : 1))),
           stride_(kPadLeft + shape.width + kPadRight),
-          data_(static_cast<std::size_t>(shape.sequences * shape.frames * shape.height * stride_ + kPadRight)),
+          data_(static_cast<std::size_t>(kept_ * shape.height * stride_ + kPadRight)),
           floor_(static_cast<std::size_t>(stride_), std::numeric_limits<T>::min()) {}
 
     const Shape& shape() const { return shape_; }
     T* row(std::int64_t s, std::int64_t f, std::int64_t y) {
-        return data_.data() + ((s * shape_.frames + f) * shape_.height + y) * stride_ + kPadLeft;
+        return data_.data() + (slot(s, f) * shape_.height + y) * stride_ + kPadLeft;
     }
     const T* row(std::int64_t s, std::int64_t f, std::int64_t y) const {
         return const_cast<Planes*>(this)->row(s, f, y);
@@ -50,9 +53,8 @@ class Planes {
     void set_taps(std::int64_t s, std::int64_t f, std::int64_t y, RowTaps<T>& t) const {
         // All from one row's address: finding each anew would take longer than summing the taps of a short row.
         const T* r = row(s, f, y);
-        const std::ptrdiff_t frame = shape_.height * stride_, sequence = shape_.frames * frame;
         const int cls = frame_class(s, f);
-        const T* p = cls == kIntra ? floor_.data() + kPadLeft : r - (f > 0 ? frame : sequence);
+        const T* p = cls == kIntra ? floor_.data() + kPadLeft : back(r, s, f, f > 0 ? 1 : shape_.frames);
         const T* n = y > 0 ? r - stride_ : p;
         // One by one: as an array they would pass through the stack, in pieces that the processor waits for.
         t.tap[kW] = r - 1, t.tap[kWW] = r - 2;
@@ -64,63 +66,93 @@ class Planes {
         t.tap[kP] = p, t.tap[kPW] = p - 1, t.tap[kPE] = p + 1;
         t.tap[kPN] = pn, t.tap[kPS] = ps;
         t.tap[kPNW] = pn - 1, t.tap[kPNE] = pn + 1, t.tap[kPSW] = ps - 1, t.tap[kPSE] = ps + 1;
-        t.tap[kQ] = cls == kBoth ? r - sequence : p;
+        t.tap[kQ] = cls == kBoth ? back(r, s, f, shape_.frames) : p;
     }
 
   private:
+    std::int64_t slot(std::int64_t s, std::int64_t f) const {
+        const std::int64_t number = s * shape_.frames + f;
+        return number < kept_ ? number : number % kept_;
+    }
+    // The place of r, in frame f of sequence s, so many frames before.
+    const T* back(const T* r, std::int64_t s, std::int64_t f, std::int64_t frames) const {
+        const std::ptrdiff_t frame = shape_.height * stride_;
+        return slot(s, f) >= frames ? r - frames * frame : r + (kept_ - frames) * frame;
+    }
+
     Shape shape_;
+    std::int64_t kept_;
     std::ptrdiff_t stride_;
     std::vector<T> data_;
     std::vector<T> floor_;
 };
 
-// Clipped residual magnitudes of one frame, even and odd columns apart, with zeros around.
+// Clipped residual magnitudes of a chain of frames, even and odd columns apart, with zeros around. A row takes the place
+// of one of the frame before, two rows further up, that no context looks at any more.
 class Activity {
   public:
     Activity(std::int64_t height, std::int64_t width)
-        : even_columns_((width + 1) / 2),
+        : rows_(height + 2),
+          even_columns_((width + 1) / 2),
           stride_(2 * (even_columns_ + kPadRight)),
-          data_(static_cast<std::size_t>((height + 1) * stride_ + kPadLeft)) {}
-    // Row -1 is zeros.
-    std::uint16_t* even(std::int64_t y) { return data_.data() + (y + 1) * stride_ + kPadLeft; }
-    std::uint16_t* odd(std::int64_t y) { return even(y) + even_columns_ + kPadRight; }
+          data_(height ? static_cast<std::size_t>(rows_ * stride_ + kPadLeft) : 0) {}
+    std::uint16_t* even(std::int64_t frame, std::int64_t y) {
+        const std::int64_t place = (2 * frame) % rows_;
+        return data_.data() + (y >= place ? y - place : y - place + rows_) * stride_ + kPadLeft;
+    }
+    std::uint16_t* odd(std::int64_t frame, std::int64_t y) { return even(frame, y) + even_columns_ + kPadRight; }
 
   private:
-    std::int64_t even_columns_;
+    std::int64_t rows_, even_columns_;
     std::ptrdiff_t stride_;
     std::vector<std::uint16_t> data_;
 };
 
-// The activity of the frames that a frame's contexts look at.
+// The activity of the frames that a frame's contexts look at. First frames are a chain of their own if there are
+// several sequences: each is kept until the next sequence has used it.
 class ActivityStore {
   public:
-    explicit ActivityStore(const Shape& shape) : height_(shape.height), frames_(4, {shape.height, shape.width}) {}
+    explicit ActivityStore(const Shape& shape)
+        : shape_(shape),
+          apart_(shape.sequences > 1),
+          first_(apart_ ? shape.height : 0, shape.width),
+          others_(apart_ && shape.frames == 1 ? 0 : shape.height, shape.width),
+          zeros_(static_cast<std::size_t>(kPadLeft + shape.width / 2 + 1 + kPadRight)) {}
 
-    Activity& current(std::int64_t s, std::int64_t f) { return frames_[slot(s, f)]; }
+    std::uint16_t* even(std::int64_t s, std::int64_t f, std::int64_t y) {
+        return apart_ && f == 0 ? first_.even(s, y) : others_.even(f, y);
+    }
+    std::uint16_t* odd(std::int64_t s, std::int64_t f, std::int64_t y) {
+        return apart_ && f == 0 ? first_.odd(s, y) : others_.odd(f, y);
+    }
     ActivityRows rows(std::int64_t s, std::int64_t f, std::int64_t y) {
-        Activity& now = current(s, f);
-        const std::int64_t north2 = y > 1 ? y - 2 : y - 1;
-        ActivityRows a{now.even(y - 1), now.odd(y - 1), now.even(north2), now.odd(north2), now.even(y),
-                       nullptr,         nullptr,        nullptr,          nullptr};
-        if (frame_class(s, f) == kIntra) return a;
-        Activity& ref = f > 0 ? current(s, f - 1) : current(s - 1, f);
-        const std::int64_t below = y + 1 < height_ ? y + 1 : y;
-        if (y == 0) {
-            a.north_even = a.north2_even = ref.even(0);
-            a.north_odd = a.north2_odd = ref.odd(0);
+        const bool intra = frame_class(s, f) == kIntra;
+        ActivityRows a{};
+        a.even = even(s, f, y);
+        if (y > 0) {
+            const std::int64_t north2 = y > 1 ? y - 2 : y - 1;
+            a.north_even = even(s, f, y - 1), a.north_odd = odd(s, f, y - 1);
+            a.north2_even = even(s, f, north2), a.north2_odd = odd(s, f, north2);
+        } else if (intra) {
+            a.north_even = a.north_odd = a.north2_even = a.north2_odd = zeros_.data() + kPadLeft;
         }
-        a.ref_even = ref.even(y), a.ref_odd = ref.odd(y);
-        a.below_even = ref.even(below), a.below_odd = ref.odd(below);
+        if (intra) return a;
+        const std::int64_t rs = f > 0 ? s : s - 1, rf = f > 0 ? f - 1 : f;
+        const std::int64_t below = y + 1 < shape_.height ? y + 1 : y;
+        if (y == 0) {
+            a.north_even = a.north2_even = even(rs, rf, 0);
+            a.north_odd = a.north2_odd = odd(rs, rf, 0);
+        }
+        a.ref_even = even(rs, rf, y), a.ref_odd = odd(rs, rf, y);
+        a.below_even = even(rs, rf, below), a.below_odd = odd(rs, rf, below);
         return a;
     }
 
   private:
-    // First frames are kept until the next sequence has used them; the others take turns.
-    static std::size_t slot(std::int64_t s, std::int64_t f) {
-        return static_cast<std::size_t>(f == 0 ? s & 1 : 2 + (f & 1));
-    }
-    std::int64_t height_;
-    std::vector<Activity> frames_;
+    Shape shape_;
+    bool apart_;
+    Activity first_, others_;
+    std::vector<std::uint16_t> zeros_;
 };
 
 }  // namespace medcodec::blocks

@@ -57,12 +57,11 @@ class Residuals {
         const std::int64_t odd = shape_.width / 2, even = shape_.width - odd;
         const ActivityRows rows = activity_.rows(sequence_, frame_, y_);
         const int classes = frame_class(sequence_, frame_) == kIntra ? 0 : 2;
-        Activity& activity = activity_.current(sequence_, frame_);
         T* residuals = const_cast<T*>(this->even(number_, y_));
         ops_.k.even_levels(rows, even, levels_.data());
-        decode_phase(even, classes, activity.even(y_), residuals);
+        decode_phase(even, classes, activity_.even(sequence_, frame_, y_), residuals);
         ops_.k.odd_levels(rows, odd, levels_.data());
-        decode_phase(odd, classes + 1, activity.odd(y_), residuals + half_);
+        decode_phase(odd, classes + 1, activity_.odd(sequence_, frame_, y_), residuals + half_);
     }
 
     void decode_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes, T* residuals) {

@@ -116,7 +116,8 @@ class Turns {
 };
 
 template <class T>
-void collect(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span, ClassSamples* classes) {
+void collect(const Planes<T>& planes, const Load& load, const Kernels& kernels, std::uint32_t span,
+             ClassSamples* classes) {
     const Shape& shape = planes.shape();
     Collector<T> collector(planes, kernels, span);
     const std::int64_t per_frame = ((shape.height + kBlock - 1) / kBlock) * ((shape.width + kBlock - 1) / kBlock);
@@ -124,6 +125,7 @@ void collect(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span
     std::uint32_t turn = 0;
     for (std::int64_t s = 0; s < shape.sequences; ++s) {
         for (std::int64_t f = 0; f < shape.frames; ++f) {
+            load(s, f);
             const int cls = frame_class(s, f);
             // Row 0 of a frame without reference has nothing above it.
             for (std::int64_t y = cls == kIntra; y < shape.height; y += kBlock)
@@ -267,10 +269,10 @@ int predictor_count(std::size_t samples) {
 }  // namespace
 
 template <class T>
-Predictors train(const Planes<T>& planes, const Kernels& kernels, std::uint32_t span) {
+Predictors train(const Planes<T>& planes, const Load& load, const Kernels& kernels, std::uint32_t span) {
     ClassSamples classes[kFrameClasses];
     for (int c = 0; c < kFrameClasses; ++c) classes[c].features = feature_count(c);
-    collect(planes, kernels, span, classes);
+    collect(planes, load, kernels, span, classes);
     Predictors result;
     for (int c = 0; c < kFrameClasses; ++c) {
         result.count[c] = predictor_count(classes[c].samples.size());
@@ -283,7 +285,7 @@ Predictors train(const Planes<T>& planes, const Kernels& kernels, std::uint32_t 
     return result;
 }
 
-template Predictors train(const Planes<std::int16_t>&, const Kernels&, std::uint32_t);
-template Predictors train(const Planes<std::int32_t>&, const Kernels&, std::uint32_t);
+template Predictors train(const Planes<std::int16_t>&, const Load&, const Kernels&, std::uint32_t);
+template Predictors train(const Planes<std::int32_t>&, const Load&, const Kernels&, std::uint32_t);
 
 }  // namespace medcodec::blocks

@@ -3,17 +3,20 @@
 template <class Stream>
 class Coder {
   public:
-    Coder(const FastGroup& g, Stream& stream)
-        : g_(g), stream_(stream), tiles_((g.width + kTile - 1) / kTile),
+    // The encoder only reads the levels; the decoder reads what it has written.
+    Coder(const FastGroup& g, Stream& stream, void* levels)
+        : g_(g), stream_(stream), levels_(levels), tiles_((g.width + kTile - 1) / kTile),
           height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
-          pictures_(g), errors_{Picture(g.height, g.width), Picture(g.height, g.width)}, row_(errors_[0].stride),
+          planes_{Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width)},
+          errors_(g.width), known_errors_(g.width),
+          all_errors_(g.sequences > 1 || g.frames > 1 ? static_cast<size_t>(g.height) * g.width : 0), row_(errors_.stride),
           weights_(static_cast<size_t>(tiles_) + kLanes), now_(1, tiles_), near_(1, tiles_), wide_(1, tiles_),
           kept_(strips(), tiles_), none_(1, tiles_),
-          samples_((kMaxTaps + 4) * kSamples), within_(errors_[0].stride) {
+          samples_((kMaxTaps + 4) * kSamples), within_(errors_.stride) {
         for (int x = 0; x < g.width; x++) within_[static_cast<size_t>(x)] = kSampleScale;
     }
 
-    void code_all(void* levels) {
+    void code_all() {
         size_t first = 0;
         for (int s = 0; s < g_.sequences; s++)
             for (int f = 0; f < g_.frames; f++) {
@@ -21,8 +24,10 @@ class Coder {
                 for (int t = 0; t < tile_rows_; t++) {
                     solve_tiles(t);
                     for (int y = t * height_; y < g_.height && y < (t + 1) * height_; y++) {
+                        load_known(y + 1);
                         prepare_row(y);
-                        code_row(y, levels, first);
+                        code_row(y, first);
+                        keep_errors(y);
                         first += static_cast<size_t>(g_.width);
                     }
                     learn_tiles(t);
@@ -35,7 +40,7 @@ class Coder {
     // Row y + dy of a plane; planes other than the current one end with their first and last rows.
     const float* tap_row(int plane, int y) {
         if (plane != kCurrent) y = y < 0 ? 0 : y >= g_.height ? g_.height - 1 : y;
-        return planes_[plane]->row(y);
+        return planes_[plane].row(y);
     }
 
     void start_frame(int s, int f) {
@@ -49,18 +54,48 @@ class Coder {
         }
         set_ = &kTapSets[class_];
         pairs_ = pair_index(set_->count - 1, set_->count, set_->count) + 1;
-        Picture* blank = &pictures_.blank();
-        planes_[kCurrent] = &pictures_.at(s, f);
-        planes_[kBefore] = f ? &pictures_.at(s, f - 1) : s ? &pictures_.at(s - 1, 0) : blank;
-        planes_[kSecond] = f > 1 ? &pictures_.at(s, f - 2) : planes_[kBefore];
-        planes_[kAside] = s ? &pictures_.at(s - 1, f) : blank;
-        planes_[kAsideBefore] = s && f ? &pictures_.at(s - 1, f - 1) : blank;
-        planes_[kCurrent]->start(class_ ? planes_[kBefore]->row(0) : nullptr);
-        current_ ^= 1;
-        errors_[current_].start(class_ ? errors_[current_ ^ 1].row(0) : nullptr);
+        known_planes_ = class_ == 0 ? 0 : class_ == 3 ? kAsideBefore : kSecond;
+        frames_[kBefore] = before(s, f);
+        frames_[kSecond] = f > 1 ? Frame{s, f - 2} : frames_[kBefore];
+        frames_[kAside] = {s - 1, f};
+        frames_[kAsideBefore] = {s - 1, f - 1};
+        load_known(0);
+        planes_[kCurrent].start(class_ ? planes_[kBefore].row(0) : nullptr);
+        errors_.start(class_ ? known_errors_.row(0) : nullptr);
         row_.forget();
         near_.clear();
         wide_.clear();
+    }
+
+    struct Frame {
+        int sequence, number;
+    };
+    static Frame before(int s, int f) { return f ? Frame{s, f - 1} : Frame{s - 1, 0}; }
+    size_t first_level(Frame f) const {
+        return (static_cast<size_t>(f.sequence) * g_.frames + f.number) * g_.height * g_.width;
+    }
+
+    // Row y of the frames that are referred to, as it stood when they were coded, and of the errors of the last one.
+    void load_known(int y) {
+        if (class_ == 0 || y >= g_.height) return;
+        for (int p = kBefore; p <= known_planes_; p++) {
+            const Frame frame = frames_[p];
+            Picture& plane = planes_[p];
+            read(first_level(frame) + static_cast<size_t>(y) * g_.width, plane.row(y));
+            float left = 0;
+            if (y) left = plane.row(y - 1)[0];
+            else if (frame.sequence || frame.number) read(first_level(before(frame.sequence, frame.number)), &left, 1);
+            plane.extend_left(y, left);
+            plane.extend_right(y, g_.width);
+        }
+        std::memcpy(known_errors_.row(y), all_errors_.data + static_cast<size_t>(y) * g_.width, g_.width * sizeof(float));
+        known_errors_.extend_left(y, known_errors_.row(y)[0]);
+        known_errors_.extend_right(y, g_.width);
+    }
+
+    void keep_errors(int y) {
+        if (!all_errors_.size) return;
+        std::memcpy(all_errors_.data + static_cast<size_t>(y) * g_.width, errors_.row(y), g_.width * sizeof(float));
     }
 
     // Predictors for the tiles of row t, from the tiles above and those of the frame before.
@@ -101,13 +136,12 @@ class Coder {
     }
 
     void prepare_row(int y) {
-        const float* north = planes_[kCurrent]->row(y - 1);
+        const float* north = planes_[kCurrent].row(y - 1);
         const float* taps[kMaxTaps];
         for (int i = 0; i < set_->count; i++)
             taps[i] = tap_row(set_->tap[i].plane, y + set_->tap[i].dy) + set_->tap[i].dx;
-        Picture &mine = errors_[current_], &before = errors_[current_ ^ 1];
-        const float *n = mine.row(y - 1), *nn = mine.row(y - 2), *p = before.row(y), *pn = before.row(y ? y - 1 : 0),
-                    *ps = before.row(y + 1 < g_.height ? y + 1 : y);
+        const float *n = errors_.row(y - 1), *nn = errors_.row(y - 2), *p = known_errors_.row(y),
+                    *pn = known_errors_.row(y ? y - 1 : 0), *ps = known_errors_.row(y + 1 < g_.height ? y + 1 : y);
         for (int t = 0, x = 0; t < tiles_; t++, x += kTile) {
             const TileWeights& w = weights_[static_cast<size_t>(t)];
             const Wide base = load(north + x);
@@ -141,7 +175,7 @@ class Coder {
     bool surrounded(int y, int x, int end, const Cursor& c) {
         const float value = c.west;
         if (x == 0 || c.west2 != value || c.error != 0) return false;
-        const float *north = planes_[kCurrent]->row(y - 1), *before = planes_[kBefore]->row(y);
+        const float *north = planes_[kCurrent].row(y - 1), *before = planes_[kBefore].row(y);
         bool same = true;
         for (int i = x - 1; i <= end; i++) same &= north[i] == value;
         if (class_ != 0)
@@ -149,20 +183,20 @@ class Coder {
         return same;
     }
 
-    void code_row(int y, void* levels, size_t first) {
-        float* row = planes_[kCurrent]->row(y);
-        const float* north = planes_[kCurrent]->row(y - 1);
-        float* error = errors_[current_].row(y);
-        planes_[kCurrent]->extend_left(y, north[0]);
+    void code_row(int y, size_t first) {
+        float* row = planes_[kCurrent].row(y);
+        const float* north = planes_[kCurrent].row(y - 1);
+        float* error = errors_.row(y);
+        planes_[kCurrent].extend_left(y, north[0]);
         begin_errors(y);
         if (!Stream::kDecodes) {
-            read(levels, first);
+            read(first, row_.levels.data);
             for (int x = 0; x < g_.width; x++) row[x] = static_cast<float>(row_.levels[static_cast<size_t>(x)]);
         }
         stream_.reserve(static_cast<size_t>(g_.width));
         const View view = {{row_.part[0].data, row_.part[1].data, row_.part[2].data}, row_.inside.data, row_.across.data, north,
                            static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
-        Cursor c = {north[0], north[0], error[-static_cast<ptrdiff_t>(errors_[0].stride)], 0, 0};
+        Cursor c = {north[0], north[0], errors_.row(y - 1)[0], 0, 0};
         c.error2 = error[-1] = error[-2] = c.error;
         for (int t = 0, x = 0; x < g_.width; t++) {
             const int end = x + kTile < g_.width ? x + kTile : g_.width;
@@ -189,10 +223,10 @@ class Coder {
                 encode_tile(y, x, end, view, w, row, error);
             x = end;
         }
-        planes_[kCurrent]->extend_right(y, g_.width);
-        errors_[current_].extend_left(y, error[0]);
-        errors_[current_].extend_right(y, g_.width);
-        if (Stream::kDecodes) write(levels, first, row);
+        planes_[kCurrent].extend_right(y, g_.width);
+        errors_.extend_left(y, error[0]);
+        errors_.extend_right(y, g_.width);
+        if (Stream::kDecodes) write(first, row);
     }
 
     // Squared errors beyond both ends of this row and the one above.
@@ -212,7 +246,7 @@ class Coder {
 
     void forget_errors(int y, int x, int end) {
         const size_t bytes = static_cast<size_t>(end - x) * sizeof(float);
-        std::memset(errors_[current_].row(y) + x, 0, bytes);
+        std::memset(errors_.row(y) + x, 0, bytes);
         if (Stream::kDecodes) {
             std::memset(row_.errors(y) + x, 0, static_cast<size_t>(end - x) * sizeof(Vec4));
             return;
@@ -319,7 +353,7 @@ class Coder {
         for (int r = 0; r < rows; r++) {
             for (int i = 0; i < n; i++)
                 taps[r][i] = tap_row(set_->tap[i].plane, y0 + r + set_->tap[i].dy) + set_->tap[i].dx;
-            taps[r][n] = planes_[kCurrent]->row(y0 + r);
+            taps[r][n] = planes_[kCurrent].row(y0 + r);
         }
         for (int tile = 0; tile < tiles_; tile++) {
             for (int r = 0; r < rows; r++) take_samples(y0 + r, tile * kTile, taps[r], samples_.data + r * kTile);
@@ -347,37 +381,45 @@ class Coder {
     void take_samples(int y, int x, const float* const* taps, int16_t* out) {
         const int n = set_->count;
         Wide feature[kMaxTaps + 1];
-        const Wide base = load(planes_[kCurrent]->row(y - 1) + x);
+        const Wide base = load(planes_[kCurrent].row(y - 1) + x);
         Wide largest = wide(0);
         for (int i = 0; i <= n; i++) {
             feature[i] = load(taps[i] + x) - base;
             largest = larger(largest, absolute(feature[i]));
         }
-        const float *e = errors_[current_].row(y) + x, *above = errors_[current_].row(y - 1) + x;
+        const float *e = errors_.row(y) + x, *above = errors_.row(y - 1) + x;
         const Wide local = load(e) + ((load(e - 1) + load(e + 1)) + load(above)) * wide(0.33f);
         const Wide weight = load(within_.data + x) / larger(wide(7) + wide(0.45f) * local, largest * wide(kSampleScale / kLargestSample));
         for (int i = 0; i <= n; i++) store_integers(out + i * kSamples, feature[i] * weight);
     }
 
-    void read(const void* levels, size_t first) {
-        int32_t* to = row_.levels.data;
-        if (g_.level_bytes == 1) read_levels<uint8_t>(levels, first, g_.width, to);
-        if (g_.level_bytes == 2) read_levels<uint16_t>(levels, first, g_.width, to);
-        if (g_.level_bytes == 4) read_levels<uint32_t>(levels, first, g_.width, to);
+    template <class Number>
+    void read(size_t first, Number* to) const {
+        read(first, to, g_.width);
     }
-    void write(void* levels, size_t first, const float* row) {
-        if (g_.level_bytes == 1) write_levels<uint8_t>(levels, first, g_.width, row);
-        if (g_.level_bytes == 2) write_levels<uint16_t>(levels, first, g_.width, row);
-        if (g_.level_bytes == 4) write_levels<uint32_t>(levels, first, g_.width, row);
+    template <class Number>
+    void read(size_t first, Number* to, int count) const {
+        if (g_.level_bytes == 1) read_levels<uint8_t>(levels_, first, count, to);
+        if (g_.level_bytes == 2) read_levels<uint16_t>(levels_, first, count, to);
+        if (g_.level_bytes == 4) read_levels<uint32_t>(levels_, first, count, to);
+    }
+    void write(size_t first, const float* row) {
+        if (g_.level_bytes == 1) write_levels<uint8_t>(levels_, first, g_.width, row);
+        if (g_.level_bytes == 2) write_levels<uint16_t>(levels_, first, g_.width, row);
+        if (g_.level_bytes == 4) write_levels<uint32_t>(levels_, first, g_.width, row);
     }
 
     const FastGroup& g_;
     Stream& stream_;
+    void* levels_;
     int tiles_;
     int height_;  // of a tile, in voxels
     int tile_rows_;
-    Pictures pictures_;
-    Picture errors_[2];
+    Picture planes_[kPlanes];
+    Frame frames_[kPlanes];
+    int known_planes_ = 0;  // the last one in use
+    Picture errors_, known_errors_;
+    Array<float> all_errors_;  // of the frame before; those of the rows that are coded take their places
     Row row_;
     Array<TileWeights> weights_;
     TileSums now_, near_, wide_, kept_, none_;
@@ -386,22 +428,23 @@ class Coder {
     Solver solver_;
     Histograms histograms_;
     RepeatModel repeats_;
-    Picture* planes_[kPlanes];
     const TapSet* set_ = nullptr;
     bool keeps_ = true;
-    int class_ = -1, kept_class_ = -1, pairs_ = 0, current_ = 0;
+    int class_ = -1, kept_class_ = -1, pairs_ = 0;
 };
 
 void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {
-    Encoder stream;
-    Coder<Encoder> coder(group, stream);
-    coder.code_all(const_cast<void*>(levels));
+    Encoder stream(static_cast<size_t>(group.sequences) * group.frames * group.height * group.width);
+    {
+        Coder<Encoder> coder(group, stream, const_cast<void*>(levels));
+        coder.code_all();
+    }
     stream.finish(out);
 }
 
 bool decode_group(const FastGroup& group, const uint8_t* data, size_t size, void* levels) {
     Decoder stream(data, size);
-    Coder<Decoder> coder(group, stream);
-    coder.code_all(levels);
+    Coder<Decoder> coder(group, stream, levels);
+    coder.code_all();
     return stream.finished();
 }

@@ -6,6 +6,9 @@ class Encoder {
   public:
     static constexpr bool kDecodes = false;
 
+    // A buffer that grows would be held twice; of one that is large enough, the system gives what is written to.
+    explicit Encoder(size_t voxels) { spans_.reserve(voxels * 4 + voxels / 4); }
+
     // Room for a row of `width` voxels.
     void reserve(size_t width) {
         plain_.reserve(plain_.size + width * 8 + 16);

@@ -17,7 +17,7 @@ struct TapSet {
 };
 
 constexpr int kSerialTaps = 2;  // the first two taps are the voxels just coded
-constexpr int kMaxTaps = 26;
+constexpr int kMaxTaps = 18;
 constexpr int kMaxPairs = kMaxTaps * (kMaxTaps + 1) / 2 + kMaxTaps;
 
 constexpr Tap kStillTaps[] = {

@@ -23,9 +23,8 @@ void walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& set
 
 std::vector<uint8_t> encode_with(const uint8_t* levels, const Shape& shape, const Settings& settings) {
     std::vector<uint8_t> out = write_header(settings);
-    std::vector<uint8_t> copy(levels, levels + shape.voxels());
     Encoder coder(out);
-    walk(coder, copy.data(), shape, settings);
+    walk(coder, const_cast<uint8_t*>(levels), shape, settings);
     return out;
 }
 

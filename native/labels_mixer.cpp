@@ -47,11 +47,12 @@ Counter& CounterTable::find(uint64_t hash) {
 }
 
 BitModel::BitModel(int table_bits)
-    : tables_(kContexts, CounterTable(table_bits)),
-      states_(size_t{kContexts} * kKinds * kStateCounts * kStateLevels),
+    : states_(size_t{kContexts} * kKinds * kStateCounts * kStateLevels),
       weights_a_(kSetA), weights_b_(kSetB),
       refine_a_(size_t{kRefineA} * kRefineLevels),
       refine_b_((size_t{1} << kRefineBits) * kRefineLevels) {
+    tables_.reserve(kContexts);
+    for (int i = 0; i < kContexts; ++i) tables_.emplace_back(table_bits);
     for (auto* sets : {&weights_a_, &weights_b_})
         for (auto& weights : *sets) {
             weights.w.fill(65536 * 6 / 100);

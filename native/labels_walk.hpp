@@ -17,7 +17,8 @@ inline uint64_t frame_hash(const uint8_t* p, size_t size) {
     return h;
 }
 
-// One pass over a group; the same code encodes and decodes, so that both sides see the same statistics.
+// One pass over a group; the same code encodes and decodes, so that both sides see the same statistics. Only the
+// decoder writes levels.
 // Model is a VoxelModel or an IslandModel: what codes the voxels that are neither in a run nor in a repeated frame.
 template <class Coder, class Model>
 class Walk {
@@ -52,7 +53,7 @@ private:
         copy_flag_.update(copied, 30);
         if (!copied) return false;
         source = code_index(source, index);
-        std::memcpy(levels_ + index * area_, levels_ + source * area_, area_);
+        if constexpr (Coder::kDecodes) std::memcpy(levels_ + index * area_, levels_ + source * area_, area_);
         return true;
     }
 
@@ -112,7 +113,7 @@ private:
             int excluded = -1;
             if (length > 0 && runs_.enabled()) {
                 const size_t equal = code_run(voxels + x, label, length);
-                std::memset(voxels + x, label, equal);
+                if constexpr (Coder::kDecodes) std::memset(voxels + x, label, equal);
                 std::memset(out + x, label, equal);
                 model_.skip(label, equal);
                 x += equal;
@@ -121,7 +122,7 @@ private:
             }
             const size_t at = index * area_ + y * shape_.width + x;
             out[x] = model_.code(coder_, voxels[x], site_at(y, x), at, excluded);
-            voxels[x] = out[x];
+            if constexpr (Coder::kDecodes) voxels[x] = out[x];
             if (length > 0 && excluded < 0) runs_.learn(out[x] != label);
             ++x;
         }

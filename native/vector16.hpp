@@ -26,11 +26,18 @@ template <class T>
 struct Array {
     T* data = nullptr;
     size_t size = 0;
-    explicit Array(size_t n) : size(n) {
-        size_t bytes = (n * sizeof(T) + 63) / 64 * 64 + 64;
-        block_ = std::malloc(bytes + 64);
+    Array() = default;
+    explicit Array(size_t n) { reset(n); }
+    // All zeros again, of another size; without memory for none.
+    void reset(size_t n) {
+        std::free(block_);
+        block_ = nullptr;
+        data = nullptr;
+        size = n;
+        if (!n) return;
+        // The system gives large blocks zeroed, and memory only for what is touched.
+        block_ = std::calloc(1, (n * sizeof(T) + 63) / 64 * 64 + 128);
         if (!block_) throw std::bad_alloc();
-        std::memset(block_, 0, bytes + 64);
         data = reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(block_) + 63) & ~uintptr_t{63});
     }
     Array(const Array&) = delete;
@@ -39,7 +46,7 @@ struct Array {
     T& operator[](size_t i) { return data[i]; }
 
   private:
-    void* block_;
+    void* block_ = nullptr;
 };
 
 }  // namespace

@@ -225,3 +225,19 @@ def test_smaller_than_jpegls_on_real_scans(data_dir: Path):
         offset = (group.astype(np.int32) - int(group.min())).astype(np.uint16)
         rival = sum(len(imagecodecs.jpegls_encode(frame)) for sequence in offset for frame in sequence)
         assert len(check(group, ["scalar", PATHS[-1]])) < 0.95 * rival
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 40, 48), (3, 4, 20, 33), (4, 1, 30, 20)])
+@pytest.mark.parametrize("peak", [200, 100_000])
+def test_a_limit_gives_up_or_changes_nothing(shape: tuple[int, int, int, int], peak: int) -> None:
+    voxels = smooth(shape, peak).astype(np.int32) + np.random.default_rng(5).integers(0, 6, shape, np.int32)
+    stream = encode_blocks(voxels)
+    assert encode_blocks(voxels, limit=len(stream) + 1) == stream
+    assert encode_blocks(voxels, limit=len(stream) // 2) == b""
+
+
+def test_a_limit_leaves_voxels_that_are_stored() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (1, 4, 64, 64)).astype(np.uint8)
+    stream = encode_blocks(noise)
+    assert encode_blocks(noise, limit=len(stream) + 1) == stream
+    assert encode_blocks(noise, limit=len(stream)) in (b"", stream)

@@ -20,7 +20,7 @@ from medcodec.errors import FormatError, UnsupportedDataError
 _NATIVE_DTYPES = frozenset(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
 
 
-def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False) -> bytes:
+def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False, limit: int = 0) -> bytes:
     """Encode a group of frames without loss.
 
     Parameters
@@ -33,6 +33,9 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False
         Instruction set: "auto", "scalar", "sse2", "avx2" or "avx512"; all give the same bytes.
     by_rows
         Code small boxes, of at most 32 frames, rows and columns, for quick decoding.
+    limit
+        Unless 0: return nothing if the stream would surely have so many bytes or more. Finding that out takes
+        less time and memory than the stream.
 
     Raises
     ------
@@ -42,7 +45,12 @@ def encode_blocks(voxels: AnyArray, *, path: str = "auto", by_rows: bool = False
     if voxels.ndim != 4:
         msg = f"voxels have {voxels.ndim} axes; the block coder takes (sequences, frames, height, width)"
         raise UnsupportedDataError(msg)
-    return _native.blocks_encode(np.ascontiguousarray(_narrowed(voxels)), path=path, by_rows=by_rows)
+    return _native.blocks_encode(
+        np.ascontiguousarray(_narrowed(voxels)),
+        path=path,
+        by_rows=by_rows,
+        limit=limit,
+    )
 
 
 def decode_blocks(

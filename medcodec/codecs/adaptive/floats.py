@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, signed_bytes, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros
+from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros, frequent_words
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
@@ -49,9 +49,14 @@ def encode_floats(voxels: AnyArray, *, path: str = "auto") -> bytes:
 
 
 def decode_floats(
-    data: bytes, shape: tuple[int, int, int, int], dtype: np.dtype[Any], *, path: str = "auto"
+    data: bytes,
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    *,
+    start: int = 0,
+    path: str = "auto",
 ) -> AnyArray:
-    """Return the voxels that `encode_floats` coded.
+    """Return the voxels that `encode_floats` coded; their bytes begin at byte ``start`` of ``data``.
 
     Raises
     ------
@@ -59,6 +64,7 @@ def decode_floats(
         If ``data`` is not a valid coding of voxels of this shape and dtype.
     """
     reader = ByteReader(data)
+    reader.take(start)
     settings = _read_settings(reader, dtype)
     table = reader.unsigned()
     if table > math.prod(shape):
@@ -85,25 +91,34 @@ def decode_floats(
 
 def _choose_settings(voxels: AnyArray, words: AnyArray) -> tuple[dict[str, Any], npt.NDArray[np.uint64]]:
     """Return what the kernel must know, and the table of distinct words if one pays (else an empty one)."""
-    found, number = np.unique(words, return_counts=True)
-    common = np.flatnonzero(number * _SHARE > words.size)
-    common = common[np.argsort(-number[common], kind="stable")][:_MOST_FREQUENT]
-    rare = np.ones(len(found), bool)
-    rare[common] = False
-    if voxels.dtype.kind == "f":
-        rare &= np.isfinite(found.view(voxels.dtype))
-    coded = int(number[rare].sum())
-    repeated = _count_repeats(words, found[common])
+    ordered = np.sort(words, axis=None)
+    common, number = _frequent(ordered)
+    repeated = _count_repeats(words, common)
     settings = {
         "shift": common_zeros(voxels),
         "scale": _typical_exponent(voxels),
-        "frequent": [int(word) for word in found[common]],
+        "frequent": [int(word) for word in common],
         "repeats": repeated * _REPEAT_SHARE > words.size,
     }
+    # Words that are neither frequent nor, of floats, without a number.
+    rare = np.append(ordered[1:] != ordered[:-1], True)
+    rare[np.searchsorted(ordered, common, side="right") - 1] = False
+    coded = words.size - int(number.sum())
+    if voxels.dtype.kind == "f":
+        rare &= np.isfinite(ordered.view(voxels.dtype))
+        known = np.isfinite(common.view(voxels.dtype))
+        coded -= int(np.count_nonzero(~np.isfinite(voxels)) - number[~known].sum())
     if settings["repeats"]:
         coded -= repeated
     pays = np.count_nonzero(rare) < _TABLE_SHARE * coded
-    return settings, found[rare].astype(np.uint64) if pays else np.zeros(0, np.uint64)
+    return settings, ordered[rare].astype(np.uint64) if pays else np.zeros(0, np.uint64)
+
+
+def _frequent(ordered: AnyArray) -> tuple[AnyArray, npt.NDArray[np.int64]]:
+    """Return the most frequent of sorted words and how often they are there, frequent ones first."""
+    found, number = frequent_words(ordered, _SHARE)
+    kept = np.argsort(-number, kind="stable")[:_MOST_FREQUENT]
+    return found[kept], number[kept]
 
 
 def _count_repeats(words: AnyArray, frequent: AnyArray) -> int:
@@ -112,7 +127,9 @@ def _count_repeats(words: AnyArray, frequent: AnyArray) -> int:
     repeated[..., 1:] |= words[..., 1:] == words[..., :-1]
     repeated[..., 1:, :] |= words[..., 1:, :] == words[..., :-1, :]
     repeated[:, 1:] |= words[:, 1:] == words[:, :-1]
-    return int(np.count_nonzero(repeated) - np.count_nonzero(repeated & np.isin(words, frequent)))
+    for word in frequent:
+        repeated &= words != word
+    return int(np.count_nonzero(repeated))
 
 
 def _typical_exponent(voxels: AnyArray) -> int:

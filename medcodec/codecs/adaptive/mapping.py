@@ -15,6 +15,7 @@ from medcodec.codecs.adaptive.mapping_forms import (
     Palette,
     Plain,
     common_zeros,
+    in_blocks,
     ordered_bits,
     read_form,
 )
@@ -33,7 +34,7 @@ _REPEATS = 8
 _DISTINCT_LIMIT = 4096
 _SPARSE = 4
 _FREQUENT = 256
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +77,17 @@ class Mapping:
         """Return the levels of the voxels that the mapping was fitted to, in the same shape."""
         return self.levels.to_levels(self.form.to_integers(voxels))
 
-    def to_voxels(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
+    def to_voxels(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
         """Return the voxels of ``levels``, shape ``(sequences, frames, height, width)``.
+
+        Parameters
+        ----------
+        levels
+            In C order.
+        dtype
+            Of the voxels.
+        reuse
+            Whether the voxels may take the place of the levels.
 
         Raises
         ------
@@ -89,7 +99,7 @@ class Mapping:
             raise FormatError(msg)
         integer_dtype = self.form.integer_dtype(dtype)
         if integer_dtype == dtype:
-            return self.form.to_voxels(self.levels.to_integers(levels, integer_dtype), dtype)
+            return self.form.to_voxels(self.levels.to_integers(levels, integer_dtype, reuse=reuse), dtype)
         voxels: AnyArray = np.empty(levels.shape, dtype)
         # Some frames at a time, since their integers are wide.
         source, target = (array.reshape(-1, *levels.shape[2:]) for array in (levels, voxels))
@@ -162,13 +172,19 @@ def _fit_palette(voxels: AnyArray) -> Mapping | None:
     Very frequent values prove nothing; without gaps (float16), ranks would only bend the scale, and the
     ranks of many irregular values predict badly (`encode_floats` has a table of its own).
     """
-    bits = ordered_bits(voxels).reshape(-1)
-    sample = np.sort(bits[:: max(1, bits.size >> 16)])
+    flat = voxels.reshape(-1)
+    sample = np.sort(ordered_bits(flat[:: max(1, flat.size >> 16)]))
     if np.count_nonzero(sample[1:] != sample[:-1]) >= _DISTINCT_LIMIT:
         return None
-    distinct, number = np.unique(bits, return_counts=True)
-    rare = number * _FREQUENT <= bits.size
-    if len(distinct) > _DISTINCT_LIMIT or np.count_nonzero(rare) * _REPEATS > number[rare].sum():
+    bits = in_blocks(flat, np.dtype(f"u{voxels.dtype.itemsize}"), ordered_bits)
+    bits.sort()
+    ends = np.append(bits[1:] != bits[:-1], True)
+    if np.count_nonzero(ends) > _DISTINCT_LIMIT:
+        return None
+    last = np.flatnonzero(ends)
+    distinct, number = bits[last], np.diff(last, prepend=-1)
+    rare = number * _FREQUENT <= flat.size
+    if np.count_nonzero(rare) * _REPEATS > number[rare].sum():
         return None
     span = int(distinct[-1] - distinct[0]) >> common_zeros(voxels)
     if len(distinct) * _SPARSE > span > _FREQUENT:

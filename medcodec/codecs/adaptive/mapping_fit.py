@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from medcodec.codecs.adaptive.mapping_forms import MANTISSA_BITS, common_zeros
+from medcodec.codecs.adaptive.mapping_forms import BLOCK, MANTISSA_BITS, common_zeros
 from medcodec.codecs.adaptive.mapping_lattice import (
     EXACT_SUM,
     QUOTIENT,
@@ -24,8 +24,10 @@ _SUBSAMPLE = 2048
 _DIVISORS = 48
 _EXCEPTION_SHARE = 256
 _SPECIAL_SHARE = 4096
+_MOST_SPECIALS = 64
 _FAR, _DUST = 1e4, 2.0**-40
 _SLACK = 8
+_NO_WORDS, _NO_PLACES = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
 
 def fit_lattice(voxels: AnyArray) -> Lattice | None:
@@ -65,18 +67,16 @@ def _probes(count: int) -> list[int]:
 
 
 def _lattice(variant: int, slopes: Doubles | float, intercept: float = 0.0) -> Lattice:
-    none = np.zeros(0, np.uint64)
     steps = np.atleast_1d(np.asarray(slopes, np.float64))
-    return Lattice(variant, steps, intercept, False, 0, none, none.astype(np.int64), none)
+    return Lattice(variant, steps, intercept, False, 0, _NO_WORDS, _NO_PLACES, _NO_WORDS)
 
 
 def _distinct(voxels: AnyArray) -> AnyArray:
     """Return the sorted distinct finite values, without a sentinel far outside and without rounding dust."""
-    # Sorting is quicker than what np.unique does with few repeats.
-    ordered: AnyArray = np.sort(voxels[np.isfinite(voxels)])
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    values = ordered[first]
+    # Sorting is quicker than what np.unique does with few repeats, and of blocks quicker still.
+    flat = voxels.reshape(-1)
+    parts = [_sorted_distinct(flat[start : start + BLOCK]) for start in range(0, flat.size, BLOCK)]
+    values = _sorted_distinct(np.concatenate(parts)) if len(parts) > 1 else parts[0]
     for end, inner in ((0, 1), (-1, -2)):
         if len(values) > 3 and abs(float(values[end])) > _FAR * abs(float(values[inner])) > 0:
             values = np.delete(values, end)
@@ -85,34 +85,55 @@ def _distinct(voxels: AnyArray) -> AnyArray:
     return clean
 
 
+def _sorted_distinct(voxels: AnyArray) -> AnyArray:
+    ordered: AnyArray = voxels[np.isfinite(voxels)]
+    ordered.sort()
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    distinct: AnyArray = ordered[first]
+    return distinct
+
+
 def _prove(voxels: AnyArray, lattice: Lattice) -> Lattice | None:
     """Return ``lattice`` with what it misses listed, or None if it misses too much or spans too far."""
     word = np.dtype(f"u{voxels.dtype.itemsize}")
-    bits = voxels.view(word)
-    indices, missed = lattice.indices(voxels)
     zero = word.type(1 << 8 * word.itemsize - 1)
-    negative = missed & (bits == zero)
-    negative_zero = lattice.intercept == 0 and _share(negative, _SPECIAL_SHARE)
-    if negative_zero:
-        missed &= ~negative
-    positions = np.flatnonzero(missed)
-    patterns = bits.reshape(-1)[positions]
-    specials, others = _specials(patterns, voxels.size)
-    if others * _EXCEPTION_SHARE > voxels.size or len(positions) == voxels.size:
+    flat = voxels.reshape(-1)
+    bits, missed, ends = flat.view(word), np.empty(flat.size, bool), set()
+    found, checked = 0, flat.size // _EXCEPTION_SHARE
+    for part, one in lattice.pieces(flat):
+        indices, missed[part] = one.indices(flat[part])
+        kept = indices[~missed[part]]
+        ends |= {int(kept.min()), int(kept.max())} if kept.size else set()
+        found += part.stop - part.start - kept.size
+        if found > checked:
+            if _hopeless(bits[: part.stop][missed[: part.stop]], flat.size):
+                return None
+            checked = 2 * found
+    negative_zero = False
+    if lattice.intercept == 0:
+        negative = bits == zero
+        negative &= missed
+        negative_zero = _share(negative, _SPECIAL_SHARE)
+        if negative_zero:
+            missed ^= negative
+            ends.add(0)
+    patterns = bits[missed]
+    specials, others = _specials(patterns, flat.size)
+    if others * _EXCEPTION_SHARE > flat.size or len(patterns) == flat.size:
         return None
-    kept = ~missed
-    some = int(indices.reshape(-1)[np.argmax(kept)])
-    low, high = (int(find(indices, initial=some, where=kept)) for find in (np.min, np.max))
-    digits = MANTISSA_BITS[word.itemsize] + 1 - common_zeros(voxels, kept)
+    low, high = min(ends), max(ends)
+    digits = MANTISSA_BITS[word.itemsize] + 1 - common_zeros(flat, ~missed)
     if high - low >= _DYADIC_SPAN or not _resolved(max(abs(low), abs(high)), digits, lattice):
         return None
     listed = ~np.isin(patterns, specials)
+    missed[missed] = listed
     return replace(
         lattice,
         negative_zero=negative_zero,
         special_base=max(high + 1, 0),
         specials=specials.astype(np.uint64),
-        positions=positions[listed],
+        positions=np.flatnonzero(missed),
         patterns=patterns[listed].astype(np.uint64),
     )
 
@@ -131,8 +152,14 @@ def _share(mask: npt.NDArray[np.bool_], part: int) -> bool:
 def _specials(patterns: AnyArray, voxels: int) -> tuple[AnyArray, int]:
     """Return the few patterns frequent enough for a level of their own, sorted, and the number of others."""
     found, number = np.unique(patterns, return_counts=True)
-    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:64]
+    frequent = np.flatnonzero(number * _SPECIAL_SHARE > voxels)[:_MOST_SPECIALS]
     return found[frequent], len(patterns) - int(number[frequent].sum())
+
+
+def _hopeless(patterns: AnyArray, voxels: int) -> bool:
+    """Whether those missed so far are too many, whatever specials (or negative zero) take away."""
+    number = np.sort(np.unique(patterns, return_counts=True)[1])
+    return int(number[: -_MOST_SPECIALS - 1].sum()) * _EXCEPTION_SHARE > voxels
 
 
 def _fit_values(values: AnyArray) -> Lattice | None:
@@ -146,24 +173,24 @@ def _fit_values(values: AnyArray) -> Lattice | None:
         row = values.reshape(1, 1, 1, -1)
         indices, missed = lattice.indices(row)
         limit = _DYADIC_SPAN if lattice.variant == QUOTIENT else span
-        if np.ptp(indices) < limit:
-            again = lattice.values(indices, row.dtype)
-            if np.array_equal(again[missed], row[missed]):
-                return lattice
+        # Only a zero has the value, but not the bits, of another.
+        if np.count_nonzero(missed) > 1 or np.ptp(indices) >= limit:
+            continue
+        if np.array_equal(lattice.values(indices[missed], row.dtype), row[missed]):
+            return lattice
     return None
 
 
 def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
-    exact = values.astype(np.float64)
-    scale = _dyadic_scale(exact)
+    scale = _dyadic_scale(values)
     if scale is not None:
         yield _lattice(QUOTIENT, scale)
     if not span:
         return
     for power in range(1, 8):
-        if np.ptp(exact) * 10.0**power < _DYADIC_SPAN:
+        if _spread(values) * 10.0**power < _DYADIC_SPAN:
             yield _lattice(QUOTIENT, 10.0**power)
-    thinned = exact[:: max(1, len(exact) // _SUBSAMPLE)]
+    thinned = values[:: max(1, len(values) // _SUBSAMPLE)].astype(np.float64)
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
     step = _smallest_step(values)
     for low, high, _ in _slopes(np.abs(thinned), half, step):
@@ -175,14 +202,24 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield from _shifted(thinned, half, signed, low, high)
 
 
-def _dyadic_scale(exact: Doubles) -> float | None:
-    """Return the smallest power of two that makes all values integers, if they then span little."""
-    mantissa, exponent = np.frexp(exact[exact != 0])
-    whole = np.abs(mantissa * 2.0**53).astype(np.int64)
-    lowest = int((np.log2((whole & -whole).astype(np.float64)) + exponent).min()) - 53
-    if not -1000 < lowest < 1000 or np.ptp(exact) / 2.0**lowest >= _DYADIC_SPAN:
-        return None
-    return float(2.0**-lowest)
+def _spread(values: AnyArray) -> float:
+    """Return the difference of the last and the first of sorted values."""
+    return float(values[-1]) - float(values[0])
+
+
+def _dyadic_scale(values: AnyArray) -> float | None:
+    """Return the smallest power of two that makes all sorted values integers, if they then span little."""
+    lowest = 2000
+    for start in range(0, len(values), BLOCK):
+        exact = values[start : start + BLOCK].astype(np.float64)
+        mantissa, exponent = np.frexp(exact[exact != 0])
+        whole = np.abs(mantissa * 2.0**53).astype(np.int64)
+        bits = np.frexp((whole & -whole).astype(np.float64))[1]
+        lowest = min(lowest, int((bits + exponent).min(initial=2000)) - 54)
+        # What is found later can only be smaller.
+        if lowest <= -1000 or _spread(values) / 2.0 ** min(lowest, 1000) >= _DYADIC_SPAN:
+            return None
+    return float(2.0**-lowest) if lowest < 1000 else None
 
 
 def _smallest_step(values: AnyArray) -> tuple[float, float]:
@@ -190,19 +227,31 @@ def _smallest_step(values: AnyArray) -> tuple[float, float]:
 
     Differences that are at most half larger must be the same one: together they narrow the range.
     """
-    exact = values.astype(np.float64)
-    half = np.spacing(np.abs(values)).astype(np.float64) / 2
-    steps, slack = np.diff(exact), half[1:] + half[:-1]
-    clear = steps > 4 * slack
-    if not clear.any():
+    smallest = least_slack = np.inf
+    for steps, slack in _clear_steps(values):
+        if len(steps) and steps.min() < smallest:
+            found = int(np.argmin(steps))
+            smallest, least_slack = float(steps[found]), float(slack[found])
+    if smallest == np.inf:
         return 0.0, 0.0
-    smallest = float(steps[clear].min())
-    same = clear & (steps < 1.5 * smallest)
-    low, high = float((steps - slack)[same].max()), float((steps + slack)[same].min())
+    low, high = -np.inf, np.inf
+    for steps, slack in _clear_steps(values):
+        same = steps < 1.5 * smallest
+        low = max(low, float((steps - slack)[same].max(initial=-np.inf)))
+        high = min(high, float((steps + slack)[same].min(initial=np.inf)))
     if low < high:
         return low, high
-    found = int(np.argmin(np.where(clear, steps, np.inf)))
-    return smallest - float(slack[found]), smallest + float(slack[found])
+    return smallest - least_slack, smallest + least_slack
+
+
+def _clear_steps(values: AnyArray) -> Iterator[tuple[Doubles, Doubles]]:
+    """Yield the clear differences of neighbouring values, and by how much rounding may have changed them."""
+    for start in range(0, len(values) - 1, BLOCK):
+        some = values[start : start + BLOCK + 1]
+        half = np.spacing(np.abs(some)).astype(np.float64) / 2
+        steps, slack = np.diff(some.astype(np.float64)), half[1:] + half[:-1]
+        clear = steps > 4 * slack
+        yield steps[clear], slack[clear]
 
 
 def _slopes(

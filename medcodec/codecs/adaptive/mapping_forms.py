@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from medcodec.codecs.adaptive.mapping_bytes import (
 from medcodec.codecs.base import AnyArray
 
 PALETTE_LIMIT = 1 << 16
+BLOCK = 1 << 16
 MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 
 
@@ -47,6 +49,33 @@ def from_ordered_bits(bits: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     elif dtype.kind == "f":
         ordered = np.where(ordered & top, ordered ^ top, ~ordered)
     return ordered.view(dtype)
+
+
+def in_blocks(
+    values: AnyArray,
+    dtype: np.dtype[Any],
+    convert: Callable[[AnyArray], AnyArray],
+    *,
+    out: AnyArray | None = None,
+) -> AnyArray:
+    """Return ``convert`` of every value, a block at a time: wide intermediate numbers stay small.
+
+    The result is a new array, or ``out``, of that ``dtype`` and in C order, which may be the values' memory.
+    """
+    result = np.empty(values.shape, dtype) if out is None else out
+    source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
+    for start in range(0, source.size, BLOCK):
+        target[start : start + BLOCK] = convert(source[start : start + BLOCK])
+    return result
+
+
+def frequent_words(ordered: AnyArray, share: int) -> tuple[AnyArray, npt.NDArray[np.int64]]:
+    """Return those of sorted words that are more than one in ``share``, and how often each is there."""
+    # What is there so often is met in steps of as many words.
+    least = ordered.size // share + 1
+    found = np.unique(ordered[::least])
+    number = np.searchsorted(ordered, found, side="right") - np.searchsorted(ordered, found)
+    return found[number >= least], number[number >= least]
 
 
 def common_zeros(voxels: AnyArray, where: npt.NDArray[np.bool_] | bool = True) -> int:
@@ -112,9 +141,11 @@ class Palette(Computed):
         return 0, len(self.values) - 1
 
     def to_integers(self, voxels: AnyArray) -> AnyArray:
-        """Return ranks (int64)."""
-        bits = ordered_bits(voxels)
-        return np.searchsorted(self.values.astype(bits.dtype), bits)
+        """Return ranks (uint16)."""
+        values = self.values.astype(f"u{voxels.dtype.itemsize}")
+        return in_blocks(
+            voxels, np.dtype(np.uint16), lambda block: np.searchsorted(values, ordered_bits(block))
+        )
 
     def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:  # noqa: ARG002
         """Return the voxels of ranks."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from medcodec.codecs.adaptive.mapping_bytes import (
     packed_words,
     unsigned_bytes,
 )
-from medcodec.codecs.adaptive.mapping_forms import PALETTE_LIMIT, Computed
+from medcodec.codecs.adaptive.mapping_forms import BLOCK, PALETTE_LIMIT, Computed
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
@@ -83,7 +84,8 @@ class Lattice(Computed):
 
     def values(self, indices: Integers, dtype: np.dtype[Any]) -> AnyArray:
         """Return the voxels of lattice indices, rounded as the variant says."""
-        return self._values(indices, _per_frame(self.slopes, indices), dtype)
+        rows = indices.reshape(len(self.slopes), -1)
+        return self._values(rows, self.slopes[:, None], dtype).reshape(indices.shape)
 
     def _values(self, indices: Integers, slopes: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> AnyArray:
         with np.errstate(all="ignore"):
@@ -91,23 +93,45 @@ class Lattice(Computed):
             exact = exact / slopes if self.variant == QUOTIENT else exact * slopes
             return (exact + self.intercept if self.intercept else exact).astype(dtype)
 
+    def pieces(self, voxels: AnyArray) -> Iterator[tuple[slice, Lattice]]:
+        """Yield ranges of voxels in C order, not large ones, each with the lattice of its slopes."""
+        size = voxels.size // len(self.slopes)
+        together = max(1, BLOCK // max(1, size))
+        for number in range(0, len(self.slopes), together):
+            lattice = replace(self, slopes=self.slopes[number : number + together])
+            end = min(number + together, len(self.slopes)) * size
+            most = BLOCK if together == 1 else end
+            for start in range(number * size, end, most):
+                yield slice(start, min(start + most, end)), lattice
+
     def to_integers(self, voxels: AnyArray) -> AnyArray:
-        """Return integers (int64); voxels listed by position take the integer of the voxel before."""
+        """Return integers (int32 or int64); voxels listed by position take that of the voxel before."""
+        flat = voxels.reshape(-1)
+        integers: AnyArray = np.empty(voxels.size, np.int32)
+        for part, lattice in self.pieces(flat):
+            # With a slope for each frame, a special value of one may lie on the lattice of another.
+            some = lattice._integers(flat[part], everywhere=len(self.slopes) > 1)
+            if integers.itemsize == 4 and max(abs(int(some.min())), int(some.max())) >> 31:
+                integers = integers.astype(np.int64)
+            integers[part] = some
+        if len(self.positions):
+            integers[self.positions] = integers[_last_kept(self.positions)]
+        return integers.reshape(voxels.shape)
+
+    def _integers(self, voxels: AnyArray, *, everywhere: bool) -> Integers:
+        """Return the integers of some voxels, one axis; specials may be ``everywhere``."""
         integers, missed = self.indices(voxels)
+        integers[missed] = 0
         bits = _words(voxels)
         if self.negative_zero:
             integers -= integers < 0
             integers[bits == _negative_zero(voxels.dtype)] = -1
-        flat, flat_bits = integers.reshape(-1), bits.reshape(-1)
         if len(self.specials):
-            # With a slope for each frame, a special value of one may lie on the lattice of another.
-            found = np.flatnonzero(missed) if len(self.slopes) == 1 else np.arange(flat.size)
-            wanted = flat_bits[found]
+            found = np.arange(voxels.size) if everywhere else np.flatnonzero(missed)
+            wanted = bits[found]
             ranks = np.minimum(np.searchsorted(self.specials, wanted), len(self.specials) - 1)
-            special = self.specials.astype(flat_bits.dtype)[ranks] == wanted
-            flat[found[special]] = self.special_base + ranks[special]
-        if len(self.positions):
-            flat[self.positions] = flat[_last_kept(self.positions)]
+            special = self.specials.astype(bits.dtype)[ranks] == wanted
+            integers[found[special]] = self.special_base + ranks[special]
         return integers
 
     def to_voxels(self, integers: AnyArray, dtype: np.dtype[Any], *, first: int = 0) -> AnyArray:
@@ -183,12 +207,6 @@ def _last_kept(dropped: Integers) -> Integers:
     before = dropped[first] - 1
     leading = before < 0
     return np.where(leading, np.count_nonzero(dropped == place), before)
-
-
-def _per_frame(slopes: npt.NDArray[np.float64], voxels: AnyArray) -> npt.NDArray[np.float64]:
-    if len(slopes) == 1:
-        return slopes.reshape(1, 1, 1, 1)
-    return slopes.reshape(*voxels.shape[:2], 1, 1)
 
 
 def _words(voxels: AnyArray) -> AnyArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from medcodec.codecs.adaptive.mapping_bytes import (
     signed_bytes,
     unsigned_bytes,
 )
+from medcodec.codecs.adaptive.mapping_forms import in_blocks
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
@@ -24,7 +24,6 @@ RANK_SPAN = 1 << 20
 _SAMPLE = 1 << 16
 _STRIDE, _RANKS = 0, 1
 _WORD = (1 << 64) - 1
-_BLOCK = 1 << 16
 _ACTIVITIES = 32
 
 Levels = npt.NDArray[Any]
@@ -41,15 +40,6 @@ def kernel_dtype(max_level: int) -> np.dtype[Any]:
     return np.dtype(np.uint8 if max_level < 1 << 8 else np.uint16 if max_level < 1 << 16 else np.uint32)
 
 
-def _converted(values: AnyArray, dtype: np.dtype[Any], convert: Callable[[AnyArray], AnyArray]) -> AnyArray:
-    """Return ``convert`` of every value, a block at a time: wide intermediate numbers stay small."""
-    result = np.empty(values.shape, dtype)
-    source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
-    for start in range(0, source.size, _BLOCK):
-        target[start : start + _BLOCK] = convert(source[start : start + _BLOCK])
-    return result
-
-
 @dataclass(frozen=True)
 class Stride:
     """Level ``n`` stands for the integer ``low + step * n``, ``0 <= n < count``."""
@@ -59,7 +49,12 @@ class Stride:
     count: int
 
     def to_levels(self, integers: AnyArray) -> Levels:
-        """Return the levels of ``integers``, which must lie on the grid."""
+        """Return the levels of ``integers``, which must lie on the grid; maybe in the same memory."""
+        dtype = level_dtype(self.count)
+        same = self.low == 0 and self.step == 1 and dtype.itemsize == integers.itemsize
+        # The kernels change nothing that they encode, but ask for arrays that can be written to.
+        if same and integers.flags.writeable:
+            return integers.view(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
             offsets = _offsets(block, self.low)
@@ -67,10 +62,10 @@ class Stride:
                 offsets //= offsets.dtype.type(self.step)
             return offsets
 
-        return _converted(integers, level_dtype(self.count), convert)
+        return in_blocks(integers, dtype, convert)
 
-    def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``."""
+    def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory, if it suits."""
         word = _word(dtype)
 
         def convert(block: AnyArray) -> AnyArray:
@@ -81,7 +76,8 @@ class Stride:
             integers += _wrapped(self.low, word)
             return integers
 
-        return _converted(levels, word, convert).view(dtype)
+        out = levels.view(word) if reuse and levels.itemsize == word.itemsize else None
+        return in_blocks(levels, word, convert, out=out).view(dtype)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""
@@ -106,11 +102,13 @@ class Ranks:
         ranks = np.zeros(int(self.present[-1] - self.present[0]) + 1, level_dtype(self.count))
         ranks[self.present - self.present[0]] = np.arange(self.count)
         low = int(self.present[0])
-        return _converted(integers, ranks.dtype, lambda block: ranks[_offsets(block, low)])
+        return in_blocks(integers, ranks.dtype, lambda block: ranks[_offsets(block, low)])
 
-    def to_integers(self, levels: Levels, dtype: np.dtype[Any]) -> AnyArray:
-        """Return the integers of ``levels`` in ``dtype``."""
-        return self.present.astype(dtype)[levels]
+    def to_integers(self, levels: Levels, dtype: np.dtype[Any], *, reuse: bool = False) -> AnyArray:
+        """Return the integers of ``levels`` in ``dtype``; with ``reuse`` in their memory, if it suits."""
+        present = self.present.astype(dtype)
+        out = levels.view(dtype) if reuse and levels.itemsize == dtype.itemsize else None
+        return in_blocks(levels, dtype, lambda block: present[block], out=out)
 
     def to_bytes(self) -> bytes:
         """Return the coded form."""

@@ -55,9 +55,7 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
-    coded = min(
-        (_with_mapping(coder, mapping, data) for coder, data in _candidates(mapping, levels, effort)), key=len
-    )
+    coded = _with_mapping(*_smallest(mapping, levels, effort))
     if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
         return min([coded, *_packed(voxels, _QUICK_LZMA_LIMIT * len(coded))], key=len)
     return coded
@@ -95,7 +93,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     reader = ByteReader(data)
     coder = reader.take(1)[0]
     if coder == _FLOATS:
-        return decode_floats(reader.rest(), shape, dtype)
+        return decode_floats(data, shape, dtype, start=1)
     if coder == _LZMA:
         return _decode_lzma(reader, shape, dtype)
     mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
@@ -110,7 +108,7 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     else:
         msg = f"coded group: coder {coder} is unknown; a newer medcodec may know it"
         raise FormatError(msg)
-    return mapping.to_voxels(levels, dtype)
+    return mapping.to_voxels(levels, dtype, reuse=True)
 
 
 def decode_block_streams(
@@ -150,19 +148,23 @@ def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[
     return [(start + 1, stop) for start, stop in ranges]
 
 
-def _candidates(mapping: Mapping, levels: Levels, effort: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the codings that may be smallest, with their coders."""
+def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mapping, bytes]:
+    """Return the smallest coding of those that may be it, with its coder and its mapping."""
+    found: list[tuple[int, bytes]] = []
     count, (least, most) = mapping.level_count, _UNDECIDED[effort]
     labels = count <= _LABEL_COUNT and _repeats(levels) > (
         _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
     )
     advantage = _label_advantage(_sample(levels), effort) if labels else 0
     if advantage > least:
-        yield _LABELS, encode_labels(levels, quick=effort == "fast")
+        found.append((_LABELS, encode_labels(levels, quick=effort == "fast")))
     if advantage <= most:
-        yield _natural(levels, effort)
+        found.append(_natural(levels, effort))
         if effort != "fast":
-            yield _BLOCK_LEVELS, encode_blocks(levels)
+            blocks = encode_blocks(levels, limit=min(len(data) for _, data in found))
+            found += [(_BLOCK_LEVELS, blocks)] if blocks else []
+    coder, data = min(found, key=lambda coded: len(coded[1]))
+    return coder, mapping, data
 
 
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
@@ -189,10 +191,13 @@ def _sample(levels: Levels) -> Levels:
 
 def _repeats(levels: Levels) -> float:
     """Return the share of voxels that equal the one to the left or in the frame before."""
-    same = np.zeros(levels.shape, bool)
-    same[..., 1:] |= levels[..., 1:] == levels[..., :-1]
-    same[:, 1:] |= levels[:, 1:] == levels[:, :-1]
-    return float(same.mean())
+    count = 0
+    for sequence in levels:
+        for number, frame in enumerate(sequence):
+            same = frame == sequence[number - 1] if number else np.zeros(frame.shape, bool)
+            same[:, 1:] |= frame[:, 1:] == frame[:, :-1]
+            count += int(np.count_nonzero(same))
+    return count / levels.size
 
 
 def _with_mapping(coder: int, mapping: Mapping, coded: bytes) -> bytes:
@@ -204,7 +209,7 @@ def _lzma_packed(voxels: AnyArray, preset: int) -> bytes:
     """Return the group's bytes, packed; the packer takes many times its dictionary in memory."""
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, voxels.nbytes))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": dictionary}]
-    return lzma.compress(voxels.tobytes(), format=lzma.FORMAT_RAW, filters=filters)
+    return lzma.compress(voxels.reshape(-1).view(np.uint8).data, format=lzma.FORMAT_RAW, filters=filters)
 
 
 def _decode_lzma(reader: ByteReader, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
