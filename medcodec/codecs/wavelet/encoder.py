@@ -55,7 +55,7 @@ class CodedGroup:
 _MOTION_PENALTY = 20.0
 _LARGEST_PENALTY = 2.0**32
 # The same for blocks, in squared steps, and how many pixels these may move.
-_BLOCK_PENALTY, _REACH = 1.44, 12
+_BLOCK_PENALTY, _REACH = 1.44, 8
 
 
 class GroupEncoder:
