@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +39,10 @@ print(json.dumps(None if None in peaks else [peak / size for peak in peaks]))
 
 
 @pytest.mark.parametrize("effort", BOUNDS)
-def test_memory_of_a_group(effort: str) -> None:
-    run = subprocess.run([sys.executable, "-c", MEASURE, effort], capture_output=True, text=True, check=True)
+def test_memory_of_a_group(effort: str, tmp_path: Path) -> None:
+    # Away from the sources, which are no package before they are built.
+    command = [sys.executable, "-c", MEASURE, effort]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     found = json.loads(run.stdout)
     if found is None:
         pytest.skip("the peak of memory cannot be measured on this system")
