@@ -107,8 +107,7 @@ bool block_motion_valid(const BlockGrid& grid, const BlockUnit* units, bool both
             if (corner.log2_units != unit.log2_units || corner.kind != unit.kind) return false;
             for (int i = 0; i < 4; i++) {
                 const int16_t value = unit.vectors[i / 2][i % 2];
-                const bool used = unit.kind == kBoth || unit.kind == (i / 2 ? kNext : kPrevious);
-                if (value != corner.vectors[i / 2][i % 2] || (value && !used) || value < -kBlockMaxVector ||
+                if (value != corner.vectors[i / 2][i % 2] || (value && !has_vector(unit.kind, i / 2)) || value < -kBlockMaxVector ||
                     value > kBlockMaxVector)
                     return false;
             }

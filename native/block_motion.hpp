@@ -14,6 +14,8 @@ constexpr int kBlockMaxVector = 512;                   // in 1/2 pixel
 
 // What predicts a block.
 enum BlockKind : int16_t { kStill, kPrevious, kNext, kBoth };
+// Whether a kind has a vector into a reference, 0 the previous frame or 1 the next.
+constexpr bool has_vector(int kind, int reference) { return kind == kBoth || kind == (reference ? kNext : kPrevious); }
 
 // The block that a unit belongs to: units along its sides (log2), and vectors (y, x) in 1/2 pixel into the previous and
 // into the next frame. Vectors that the kind does not use are zero.

@@ -10,21 +10,15 @@
 
 #include "bindings.hpp"
 #include "block_motion.hpp"
-
-namespace nb = nanobind;
+#include "motion_arrays.hpp"
 
 namespace {
 
 using medcodec::BlockGrid;
 using medcodec::BlockUnit;
-using Frame = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using OutFrame = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 // (rows, columns, kUnitFields)
 using Units = nb::ndarray<const int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using OutUnits = nb::ndarray<int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
-constexpr size_t kLongestAxis = size_t{1} << 20;
-constexpr int kLargestSample = 65535;
 
 // Smaller pictures have smaller units than streams.
 int unit_log2_of(int unit, int least) {
@@ -52,12 +46,10 @@ void check_units(const Units& units, const BlockGrid& grid, bool both) {
         throw std::invalid_argument("units do not make blocks with vectors in bounds");
 }
 
-void check_frame(const Frame& frame, size_t height, size_t width) {
-    if (frame.size() == 0 || frame.shape(0) > kLongestAxis || frame.shape(1) > kLongestAxis)
-        throw std::invalid_argument("an axis of a frame is empty or too long");
-    if (frame.shape(0) != height || frame.shape(1) != width) throw std::invalid_argument("frames differ in shape");
-    if (std::any_of(frame.data(), frame.data() + frame.size(), [](int32_t v) { return v < 0 || v > kLargestSample; }))
-        throw std::invalid_argument("a sample of a frame is out of range");
+void check(const Frame& frame, size_t height, size_t width) {
+    check_frame(frame);
+    check_same(frame, height, width);
+    check_samples(frame, 0, kLargestSample);
 }
 
 void compensate(const Frame& previous, std::optional<Frame> next, const Units& units, const OutFrame& first,
@@ -69,9 +61,11 @@ void compensate(const Frame& previous, std::optional<Frame> next, const Units& u
         throw std::invalid_argument("the units of blocks do not fit the frame");
     if (next.has_value() != second.has_value()) throw std::invalid_argument("two frames are moved to two, one to one");
     nb::gil_scoped_release unlocked;
-    check_frame(previous, first.shape(0), first.shape(1));
-    if (next) check_frame(*next, second->shape(0), second->shape(1));
-    if (next) check_frame(*next, previous.shape(0), previous.shape(1));
+    check(previous, first.shape(0), first.shape(1));
+    if (next) {
+        check(*next, first.shape(0), first.shape(1));
+        check_same(*second, first.shape(0), first.shape(1));
+    }
     check_units(units, grid, next.has_value());
     medcodec::block_motion_compensate(previous.data(), next ? next->data() : nullptr, height, width, grid, units_of(units),
                                       first.data(), second ? second->data() : nullptr);
@@ -108,9 +102,9 @@ void estimate(const Frame& target, const Frame& previous, std::optional<Frame> n
     if (penalty < 0 || penalty > int64_t{1} << 40) throw std::invalid_argument("the penalty is out of range");
     if (reach < 0 || reach > 64) throw std::invalid_argument("vectors reach 0 to 64 pixels");
     nb::gil_scoped_release unlocked;
-    check_frame(target, target.shape(0), target.shape(1));
-    check_frame(previous, target.shape(0), target.shape(1));
-    if (next) check_frame(*next, target.shape(0), target.shape(1));
+    check(target, target.shape(0), target.shape(1));
+    check(previous, target.shape(0), target.shape(1));
+    if (next) check(*next, target.shape(0), target.shape(1));
     const auto found = medcodec::block_motion_estimate({target.data(), previous.data(), next ? next->data() : nullptr, height,
                                                         width, grid.unit_log2, reach, penalty});
     std::copy(found.begin(), found.end(), units_of(units));

@@ -54,7 +54,7 @@ class TreeCoder {
         const int side = 1 << unit.log2_units;
         int16_t guessed[2][2] = {};
         for (int reference = 0; reference < 2; reference++) {
-            const bool used = unit.kind == kBoth || unit.kind == (reference ? kNext : kPrevious);
+            const bool used = has_vector(unit.kind, reference);
             bool moved = false;
             for (int component = 0; component < 2; component++) {
                 int16_t& value = unit.vectors[reference][component];

@@ -201,7 +201,7 @@ class Search {
         int16_t guessed[2][2] = {};
         for (int reference = 0; reference < 2; reference++)
             for (int component = 0; component < 2 && choice.kind != kStill; component++) {
-                const bool used = choice.kind == kBoth || choice.kind == (reference ? kNext : kPrevious);
+                const bool used = has_vector(choice.kind, reference);
                 if (used) unit.vectors[reference][component] = choice.vectors[reference][component];
                 guessed[reference][component] =
                     used ? choice.vectors[reference][component]
@@ -225,7 +225,7 @@ class Search {
         Choice choice{0, unit.kind, {}};
         std::copy_n(&unit.vectors[0][0], 4, &choice.vectors[0][0]);
         for (int reference = 0; reference < 2; reference++)
-            if (unit.kind == kBoth || unit.kind == (reference ? kNext : kPrevious)) refine_vector(row, column, 1 << log2_units, reference, choice);
+            if (has_vector(unit.kind, reference)) refine_vector(row, column, 1 << log2_units, reference, choice);
         write(row, column, log2_units, choice);
     }
 

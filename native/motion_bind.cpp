@@ -10,37 +10,21 @@
 #include <string>
 
 #include "bindings.hpp"
+#include "motion_arrays.hpp"
 #include "motion_coder.hpp"
 #include "motion_estimate.hpp"
 #include "motion_field.hpp"
 
-namespace nb = nanobind;
-
 namespace {
 
-using Frame = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using OutFrame = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 // (fields, rows, columns, 2)
 using Vectors = nb::ndarray<const int16_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using OutVectors = nb::ndarray<int16_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-
-constexpr size_t kLongestAxis = size_t{1} << 20;
-constexpr int kLargestSample = 65535;
 
 int spacing_log2_of(int spacing) {
     for (int log2 = medcodec::kMotionMinSpacingLog2; log2 <= medcodec::kMotionMaxSpacingLog2; log2++)
         if (spacing == 1 << log2) return log2;
     throw std::invalid_argument("the spacing of a motion field is 4, 8, 16 or 32");
-}
-
-template <class Array>
-void check_frame(const Array& frame) {
-    if (frame.size() == 0 || frame.shape(0) > kLongestAxis || frame.shape(1) > kLongestAxis)
-        throw std::invalid_argument("an axis of a frame is empty or too long");
-}
-
-void check_same(const Frame& frame, size_t height, size_t width) {
-    if (frame.shape(0) != height || frame.shape(1) != width) throw std::invalid_argument("frames differ in shape");
 }
 
 // Vectors that the kernels' sums have room for.
@@ -54,12 +38,6 @@ void check_vectors(const Array& vectors) {
             throw std::invalid_argument("a motion vector is out of bounds");
 }
 
-void check_samples(const Frame& frame, int low, int high) {
-    for (size_t i = 0; i < frame.size(); i++)
-        if (frame.data()[i] < low || frame.data()[i] > high)
-            throw std::invalid_argument("a sample of a frame is out of range");
-}
-
 void warp(const Frame& frame, const Vectors& vectors, const OutFrame& out, int spacing, int scale, int low, int high,
           const std::string& path) {
     const int spacing_log2 = spacing_log2_of(spacing);
@@ -69,8 +47,7 @@ void warp(const Frame& frame, const Vectors& vectors, const OutFrame& out, int s
     if (low > high || low < -kLargestSample - 1 || high > kLargestSample)
         throw std::invalid_argument("samples have at most 16 bits and a sign");
     check_frame(frame);
-    if (out.shape(0) != frame.shape(0) || out.shape(1) != frame.shape(1))
-        throw std::invalid_argument("frames differ in shape");
+    check_same(out, frame.shape(0), frame.shape(1));
     const int height = static_cast<int>(frame.shape(0)), width = static_cast<int>(frame.shape(1));
     const medcodec::MotionGrid grid{spacing_log2, medcodec::motion_nodes(height, spacing_log2),
                                     medcodec::motion_nodes(width, spacing_log2), vectors.data()};
