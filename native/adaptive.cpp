@@ -10,8 +10,10 @@ namespace {
 
 // Index: the preset's number in the stream.
 constexpr AdaptivePreset kPresets[] = {
-    {2, 16, 2, 0.85f, 0, true},
-    {3, 8, 1, 0.8f, 0.97f, true},
+    {2, 16, 2, 0.85f, 0, true, false},
+    {3, 8, 1, 0.8f, 0.97f, true, false},
+    {2, 16, 2, 0.85f, 0, true, true},
+    {3, 8, 1, 0.8f, 0.97f, true, true},
 };
 
 const AdaptiveKernel* kernel_by_name(const char* name) {

@@ -15,6 +15,7 @@ struct AdaptivePreset {
     int solve_rows;         // a band's predictor is solved again every so many rows
     float decay, slow_decay;  // forgetting per row of a band; slow_decay 0: no second, slower predictor
     bool stack;             // correct the blend by a second least-squares stage
+    bool keeps_background;  // with a bound on errors, next to voxels of level 0 these stay what they are
 };
 
 struct AdaptiveGroup {

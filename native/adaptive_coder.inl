@@ -353,7 +353,7 @@ class AdaptiveCoder {
         float unit = scale * gain.mean * 0.72f;
         if (unit < step_ * 0.15f) unit = step_ * 0.15f;
         const float inverse_scale = 1 / unit;
-        const float value = code_value(x, centre, inverse_scale, kind.warp[level]);
+        const float value = code_value(x, c, k, centre, inverse_scale, kind.warp[level]);
 
         const float deviation = value - centre, magnitude = absolute(deviation);
         row[x] = value;
@@ -379,14 +379,9 @@ class AdaptiveCoder {
     static float first_stage(const Prediction& p) { return p.each[0] - p.stack[0]; }
 
     // Code the cell of `row_[x]` on the lattice of the quantiser; returns the value that the decoder sees.
-    float code_value(int x, float centre, float inverse_scale, Warp& warp) {
+    float code_value(int x, const float* c, const float* k, float centre, float inverse_scale, Warp& warp) {
         // Lossless: cells are the levels. Otherwise they are `step_` wide around the rounded prediction.
-        float origin = 0;
-        if (g_.max_error) {
-            origin = static_cast<float>(static_cast<int32_t>(centre + 0.5f));
-            if (!(origin > 0)) origin = 0;
-            if (origin > top_) origin = top_;
-        }
+        const float origin = g_.max_error ? bounded_origin(c, k, centre) : 0;
         const float reach = static_cast<float>(g_.max_error);
         const int32_t lowest = -static_cast<int32_t>((origin + reach) / step_);
         const int32_t highest = static_cast<int32_t>((top_ - origin + reach) / step_);
@@ -432,6 +427,18 @@ class AdaptiveCoder {
         warp.update(u0, u1, 9);
         const float value = origin + static_cast<float>(cell) * step_;
         return value < 0 ? 0 : value > top_ ? top_ : value;
+    }
+
+    // The middle of a cell: the rounded prediction, or the background where that is next to the voxel.
+    float bounded_origin(const float* c, const float* k, float centre) const {
+        const float origin = static_cast<float>(static_cast<int32_t>(centre + 0.5f));
+        if (!(origin > 0)) return 0;
+        if (preset_.keeps_background && origin <= static_cast<float>(g_.max_error)) {
+            const int st = window_.stride;
+            const int around = (c[-1] == 0) + (c[-st] == 0) + (c[-st - 1] == 0) + (c[1 - st] == 0);
+            if (around + (references_ && k[0] == 0) >= 2) return 0;
+        }
+        return origin < top_ ? origin : top_;
     }
 
     int32_t first_guess(uint32_t target, const Warp& warp, float centre, float origin, float inverse_scale) const {

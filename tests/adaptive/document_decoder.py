@@ -249,8 +249,9 @@ class Plane:
 class Decoder:
     def __init__(self, data: bytes, shape: tuple[int, ...], preset: int, top: int, max_error: int) -> None:
         self.shape, self.top, self.max_error = shape, F(top), F(max_error)
-        self.lanes, self.band, self.solve_rows, self.fast_decay, self.slow_decay = PRESETS[preset]
-        self.preset = preset
+        self.lanes, self.band, self.solve_rows, self.fast_decay, self.slow_decay = PRESETS[preset % 2]
+        self.keeps_background = preset >= 2
+        self.preset = preset % 2
         self.step = F(2 * max_error + 1)
         self.low_share = max(1, 8192 // (top + 1))
         self.coder = RangeDecoder(data)
@@ -258,7 +259,7 @@ class Decoder:
         self.errors: dict[tuple[int, int], Plane] = {}
         self.bands = -(-shape[3] // self.band)
         self.predictors = 5 if self.slow_decay is not None else 3
-        self.kinds = [Kind(sum(TAPS[preset][n]), self.lanes, self.bands, self.predictors) for n in range(3)]
+        self.kinds = [Kind(sum(TAPS[self.preset][n]), self.lanes, self.bands, self.predictors) for n in range(3)]
 
     def run(self) -> np.ndarray:
         sequences, frames = self.shape[:2]
@@ -444,7 +445,7 @@ class Decoder:
         gain = kind.gain[level]
         centre = mean + bias.value
         unit = max(scale * gain.value * F(0.72), self.step * F(0.15))
-        value = self.decode_value(centre, F(1) / unit, kind.warp[level])
+        value = self.decode_value(x, y, centre, F(1) / unit, kind.warp[level])
         size = abs(value - centre)
         c.put(x, y, value)
         e.put(x, y, size)
@@ -458,10 +459,20 @@ class Decoder:
         kind.slow[b].learn(self.features, value - self.base, weight)
         kind.second[b].learn(self.second, value - (self.each[0] - self.second[0]), weight)
 
-    def decode_value(self, centre: np.float32, inverse: np.float32, warp: Warp) -> np.float32:
+    def origin(self, x: int, y: int, centre: np.float32) -> np.float32:
+        origin = min(max(F(int(centre + F(0.5))), F(0)), self.top)
+        if self.keeps_background and origin <= self.max_error:
+            near = [self.frame(x + dx, y + dy) for dx, dy in ((-1, 0), (0, -1), (-1, -1), (1, -1))]
+            near += [known(x, y) for known in self.known[:1]]
+            return F(0) if near.count(F(0)) >= 2 else origin
+        return origin
+
+    def decode_value(
+        self, x: int, y: int, centre: np.float32, inverse: np.float32, warp: Warp
+    ) -> np.float32:
         origin, reach, step = F(0), self.max_error, self.step
         if reach:
-            origin = min(max(F(int(centre + F(0.5))), F(0)), self.top)
+            origin = self.origin(x, y, centre)
         lowest = -floor_of((origin + reach) / step)
         highest = floor_of((self.top - origin + reach) / step)
         share = (1 << 26) - self.low_share * (highest - lowest + 1)

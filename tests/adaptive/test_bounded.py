@@ -51,6 +51,18 @@ def test_a_larger_bound_costs_fewer_bytes(effort: str) -> None:
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("bound", [1, 4, 9])
+def test_background_stays_what_it_is(effort: str, bound: int) -> None:
+    rng = np.random.default_rng(5)
+    head = np.add.outer(np.linspace(-1, 1, 60) ** 2, np.linspace(-1, 1, 64) ** 2) < 0.6
+    voxels = np.where(head, rng.integers(20, 60, (1, 6, 60, 64)), 0).astype(np.uint8)
+    voxels[0, 3, 30, 30] = 255
+    found, _ = decoded(voxels, effort=effort, max_error=bound)
+    assert np.mean(found[voxels == 0] == 0) > 0.98
+    assert found.max() <= 255
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("bound", [0.1, 0.5, 0.76, 30])
 def test_floats_on_a_lattice_keep_the_bound(effort: str, bound: float) -> None:
     rng = np.random.default_rng(1)

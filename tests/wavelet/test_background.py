@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from wavelet_cases import PLAIN, phantom, psnr
 
 import medcodec
+from medcodec.codecs.adaptive.background import solid_background
 from medcodec.codecs.adaptive.streams import encode_lossless
 from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet import plan as wavelet_plan
-from medcodec.codecs.wavelet.background import background, filled, pack_background, parse_background
+from medcodec.codecs.wavelet.background import filled, pack_background, parse_background
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.errors import FormatError, IntegrityError
 
@@ -42,7 +43,7 @@ def test_padding_is_exact_and_cheap(padded, quality, tmp_path, monkeypatch):
     voxels, outside = padded
     size, decoded = packed(voxels, tmp_path / "a.medc", quality=quality)
     assert (decoded[outside] == PAD).all()
-    monkeypatch.setattr(wavelet_plan, "background", lambda _: None)
+    monkeypatch.setattr(wavelet_plan, "solid_background", lambda _: None)
     plain_size, plain = packed(voxels, tmp_path / "b.medc", quality=quality)
     inside = ~outside
     assert size < 0.8 * plain_size
@@ -70,9 +71,9 @@ def test_what_is_no_background():
     random = np.random.default_rng(1)
     noise = np.maximum(random.normal(0, 30, (1, 3, 40, 40)), 0).astype(np.int32)
     assert (noise == 0).mean() > 0.4
-    assert background(noise) is None
-    assert background(np.zeros((1, 2, 9, 9), np.int32)) is None
-    assert background(np.ones((1, 2, 9, 9), np.int32)) is None
+    assert solid_background(noise) is None
+    assert solid_background(np.zeros((1, 2, 9, 9), np.int32)) is None
+    assert solid_background(np.ones((1, 2, 9, 9), np.int32)) is None
 
 
 @given(

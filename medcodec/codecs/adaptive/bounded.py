@@ -10,7 +10,7 @@ import numpy.typing as npt
 from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_forms import Plain
 from medcodec.codecs.adaptive.mapping_lattice import Lattice
-from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, level_dtype
+from medcodec.codecs.adaptive.mapping_levels import RANK_SPAN, Levels, Ranks, Stride, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
 
@@ -54,19 +54,27 @@ def bounded_mapping(voxels: AnyArray, max_error: float) -> Bounded | None:
     return _bounded_floats(voxels, max_error)
 
 
-def quantised(bounded: Bounded) -> Bounded:
+def quantised(bounded: Bounded) -> tuple[Mapping, Levels]:
     """Return coarser levels, to be coded exactly, that keep the bound: for coders that know no bounds.
 
-    Cells are ``2 * max_error + 1`` levels wide, and shifted so that no middle lies above the highest level.
+    Cells are ``2 * max_error + 1`` levels wide. The lowest level is the middle of the first, so that it
+    stays what it is (background), and the highest that of the last, if that would lie above it. Where ranks
+    cannot express that, all middles are shifted.
     """
-    reach, top = bounded.max_error, int(bounded.levels.max())
+    reach, top, fine = bounded.max_error, int(bounded.levels.max()), bounded.stride
     step = 2 * reach + 1
-    shift = next(shift for shift in range(reach + 1) if (top + reach - shift) % step >= reach)
-    fine = bounded.stride
+    above = (top + reach) // step * step > top
+    ranked = above and fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63
+    shift = 0
+    if above and not ranked:
+        shift = next(shift for shift in range(reach + 1) if (top + reach - shift) % step >= reach)
     count = (top + reach - shift) // step + 1
+    levels = ((bounded.levels.astype(np.int32) + (reach - shift)) // step).astype(level_dtype(count))
+    if ranked:
+        middles = np.minimum(step * np.arange(count, dtype=np.int64), top)
+        return Mapping(bounded.form, Ranks(fine.low + fine.step * middles)), levels
     stride = Stride(fine.low + shift * fine.step, step * fine.step if count > 1 else 1, count)
-    levels = (bounded.levels.astype(np.int32) + (reach - shift)) // step
-    return Bounded(bounded.form, stride, levels.astype(level_dtype(count)), 0)
+    return Mapping(bounded.form, stride), levels
 
 
 def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:

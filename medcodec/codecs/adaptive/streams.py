@@ -73,9 +73,9 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
     if effort in ("fastest", "fast"):
-        coarse = quantised(bounded)
-        coder, coded = _natural(coarse.levels, effort)
-        return _with_mapping(coder, coarse.mapping, coded)
+        mapping, levels = quantised(bounded)
+        coder, coded = _natural(levels, effort)
+        return _with_mapping(coder, mapping, coded)
     coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
     return _with_mapping(_PREDICTED, bounded.mapping, coded)
 

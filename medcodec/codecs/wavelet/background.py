@@ -18,19 +18,6 @@ Frames = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 _MASKED = b"\2"  # where a group without a mask has its version, 1
-_LEAST_SHARE = 0.01
-# Borders of a mask per voxel in it: more is noise that happens to touch the lowest value.
-_MOST_BORDER = 0.3
-
-
-def background(frames: Frames) -> Mask | None:
-    """Return where frames are 0, if that is in solid areas; shape (sequences, frames, height, width)."""
-    mask: Mask = frames == 0
-    inside = int(np.count_nonzero(mask))
-    if inside < _LEAST_SHARE * mask.size or inside == mask.size:
-        return None
-    border = sum(int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in (2, 3))
-    return mask if border <= _MOST_BORDER * inside else None
 
 
 def filled(frames: Frames, mask: Mask) -> Frames:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from medcodec.codecs.adaptive.background import solid_background
 from medcodec.codecs.wavelet.averaging import repeats
-from medcodec.codecs.wavelet.background import Frames, Mask, background
+from medcodec.codecs.wavelet.background import Frames, Mask
 from medcodec.codecs.wavelet.encoder import CodedGroup, squared_error
 
 
@@ -52,7 +53,7 @@ def choose_plan(frames: Frames, draft: Draft, *, bounded: bool) -> Plan:
     bounded
         Whether errors are bounded: then frames are coded as they are.
     """
-    mask = background(frames)
+    mask = solid_background(frames)
     plan = Plan() if mask is None else _with_mask(frames, mask, draft)
     if bounded or not repeats(frames):
         return plan
