@@ -259,7 +259,8 @@ class Decoder:
         self.errors: dict[tuple[int, int], Plane] = {}
         self.bands = -(-shape[3] // self.band)
         self.predictors = 5 if self.slow_decay is not None else 3
-        self.kinds = [Kind(sum(TAPS[self.preset][n]), self.lanes, self.bands, self.predictors) for n in range(3)]
+        taps = [sum(TAPS[self.preset][n]) for n in range(3)]
+        self.kinds = [Kind(each, self.lanes, self.bands, self.predictors) for each in taps]
 
     def run(self) -> np.ndarray:
         sequences, frames = self.shape[:2]
@@ -467,9 +468,7 @@ class Decoder:
             return F(0) if near.count(F(0)) >= 2 else origin
         return origin
 
-    def decode_value(
-        self, x: int, y: int, centre: np.float32, inverse: np.float32, warp: Warp
-    ) -> np.float32:
+    def decode_value(self, x: int, y: int, centre: np.float32, inverse: np.float32, warp: Warp) -> np.float32:
         origin, reach, step = F(0), self.max_error, self.step
         if reach:
             origin = self.origin(x, y, centre)
