@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from medcodec.codecs.adaptive import AdaptiveCodec
 from medcodec.codecs.adaptive.codec import EFFORTS
+from medcodec.codecs.adaptive.predict import encode_predicted
 from medcodec.codecs.base import FrameGroup
 from medcodec.errors import OptionError
 
@@ -94,3 +95,14 @@ def test_other_floats_and_special_values_stay_exact() -> None:
 def test_impossible_bounds_are_refused(bound: float) -> None:
     with pytest.raises(OptionError, match="max_error"):
         AdaptiveCodec(max_error=bound)
+
+
+def test_islands_are_coded_as_labels_within_a_bound() -> None:
+    rng = np.random.default_rng(6)
+    z, y, x = np.indices((12, 80, 96))
+    vessels = (np.hypot(y - 40 - 15 * np.sin(x / 9 + z / 3), z - 6) < 4) | (np.hypot(y - x / 2, z - 5) < 3)
+    voxels = np.where(vessels, 120 + rng.integers(0, 100, vessels.shape), 0).astype(np.uint8)[None]
+    found, size = decoded(voxels, max_error=5)
+    assert np.abs(found.astype(int) - voxels).max() <= 5
+    assert (found[voxels == 0] == 0).all()
+    assert size < 0.95 * len(encode_predicted(voxels, effort="default", max_error=5))

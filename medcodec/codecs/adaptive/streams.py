@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,12 +72,22 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     bounded = bounded_mapping(voxels, max_error)
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
-    if effort in ("fastest", "fast"):
-        mapping, levels = quantised(bounded)
-        coder, coded = _natural(levels, effort)
-        return _with_mapping(coder, mapping, coded)
-    coded = encode_predicted(bounded.levels, effort=effort, max_error=bounded.max_error)
-    return _with_mapping(_PREDICTED, bounded.mapping, coded)
+    mapping, levels = quantised(bounded)
+    if effort == "fastest":
+        return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=True))
+    if effort == "fast":
+        return _with_mapping(*_smallest(mapping, levels, effort))
+
+    def predicted(levels: Levels) -> bytes:
+        return encode_predicted(levels, effort=effort, max_error=bounded.max_error)
+
+    found = []
+    as_labels, as_grey = _coders(mapping, levels, effort, lambda: predicted(_sample(bounded.levels)))
+    if as_labels:
+        found.append(_with_mapping(_LABELS, mapping, encode_labels(levels)))
+    if as_grey:
+        found.append(_with_mapping(_PREDICTED, bounded.mapping, predicted(bounded.levels)))
+    return min(found, key=len)
 
 
 def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
@@ -151,14 +161,10 @@ def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[
 def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mapping, bytes]:
     """Return the smallest coding of those that may be it, with its coder and its mapping."""
     found: list[tuple[int, bytes]] = []
-    count, (least, most) = mapping.level_count, _UNDECIDED[effort]
-    labels = count <= _LABEL_COUNT and _repeats(levels) > (
-        _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
-    )
-    advantage = _label_advantage(_sample(levels), effort) if labels else 0
-    if advantage > least:
+    as_labels, as_grey = _coders(mapping, levels, effort, lambda: _natural(_sample(levels), effort)[1])
+    if as_labels:
         found.append((_LABELS, encode_labels(levels, quick=effort == "fast")))
-    if advantage <= most:
+    if as_grey:
         found.append(_natural(levels, effort))
         if effort != "fast":
             blocks = encode_blocks(levels, limit=min(len(data) for _, data in found))
@@ -167,17 +173,25 @@ def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mappi
     return coder, mapping, data
 
 
+def _coders(
+    mapping: Mapping, levels: Levels, effort: str, grey_sample: Callable[[], bytes]
+) -> tuple[bool, bool]:
+    """Return whether coding as labels may be the smallest, and whether coding as grey levels may."""
+    count, (least, most) = mapping.level_count, _UNDECIDED[effort]
+    enough = _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
+    if count > _LABEL_COUNT or _repeats(levels) <= enough:
+        return False, True
+    labels = encode_labels(_sample(levels), quick=effort == "fast")
+    advantage = len(grey_sample()) / len(labels)
+    return advantage > least, advantage <= most
+
+
 def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     if effort == "fastest" or (effort == "fast" and levels.shape[3] > MAX_WIDTH):
         return _BLOCK_LEVELS, encode_blocks(levels, by_rows=effort == "fastest")
     if effort == "fast":
         return _FAST, encode_fast(levels)
     return _PREDICTED, encode_predicted(levels, effort=effort)
-
-
-def _label_advantage(levels: Levels, effort: str) -> float:
-    """Return how many times smaller than grey levels they are as labels."""
-    return len(_natural(levels, effort)[1]) / len(encode_labels(levels, quick=effort == "fast"))
 
 
 def _sample(levels: Levels) -> Levels:
