@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from wavelet_cases import phantom, pieces
+from wavelet_cases import phantom, pieces, vessels
 
 import medcodec
 
@@ -32,6 +32,7 @@ def volumes() -> dict[str, np.ndarray]:
         "head": np.asfortranarray(head),
         "padded": padded,
         "pieces": pieces((80, 96, 5)),
+        "vessels": vessels((48, 56, 7)),
     }
 
 

@@ -38,6 +38,7 @@ def packed(voxels, path, **options):
         return done.file_bytes, np.asarray(file)
 
 
+@pytest.mark.usefixtures("transformed")
 @pytest.mark.parametrize("quality", [4.0, 11.0])
 def test_padding_is_exact_and_cheap(padded, quality, tmp_path, monkeypatch):
     voxels, outside = padded
@@ -99,6 +100,7 @@ def test_filling_stays_within_what_is_around(seed, height, width, share):
             assert frame.max() <= seen.max() + 1
 
 
+@pytest.mark.usefixtures("transformed")
 def test_damaged_masks_are_refused(padded):
     voxels = np.ascontiguousarray(padded[0].T)[None]
     codec = WaveletCodec(**PLAIN, quality=6.0).prepare(voxels)

@@ -18,6 +18,7 @@ from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.entropy.network import IntegerNetwork
 from medcodec.errors import ModelMissingError
 
+pytestmark = pytest.mark.usefixtures("transformed")
 FILES = json.loads((FOLDER / "files.json").read_text())
 PATHS = [path for path in ("baseline", "avx2", "avxvnni", "avx512") if _native.network_has_path(path)]
 SCRIPT = """

@@ -16,6 +16,7 @@ from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.errors import FormatError, IntegrityError, ModelMissingError
 
+pytestmark = pytest.mark.usefixtures("transformed")
 SHAPE = (2, 9, 26, 33)
 TOP = 16383
 

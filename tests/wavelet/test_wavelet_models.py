@@ -51,7 +51,7 @@ def test_networks_of_ones_own(own_models, tmp_path, monkeypatch):
         WaveletCodec(size="ours")
 
 
-@pytest.mark.usefixtures("own_models")
+@pytest.mark.usefixtures("own_models", "transformed")
 def test_files_of_networks_that_are_gone(tmp_path, monkeypatch):
     options = {"size": "ours", "quality": 5.0}
     medcodec.compress(phantom((20, 24, 3)), tmp_path / "a.medc", codec="wavelet", codec_options=options)

@@ -19,6 +19,7 @@ from medcodec.codecs.wavelet.reduced import closure, shorter
 from medcodec.codecs.wavelet.transform import Transform
 from medcodec.errors import FormatError, IntegrityError, OptionError
 
+pytestmark = pytest.mark.usefixtures("transformed")
 SHAPE = (2, 17, 90, 77)
 
 

@@ -63,3 +63,12 @@ def pieces(shape: tuple[int, int, int], *, seed: int = 8) -> np.ndarray:
             from_rows = slice(rows.start + y, rows.stop + y)
             out[rows, columns, frame] = texture[from_rows, columns.start + x : columns.stop + x]
     return out + np.rint(random.normal(0, 4, shape)).astype(np.int16)
+
+
+def vessels(shape: tuple[int, int, int], *, seed: int = 6) -> np.ndarray:
+    """Return bright tubes that are cut off at a threshold, 0 around them, uint8."""
+    random = np.random.default_rng(seed)
+    y, x, z = np.indices(shape)
+    inside = np.hypot(y - shape[0] / 2 - 15 * np.sin(x / 9 + z / 3), z - shape[2] / 2) < 3.5
+    inside |= np.hypot(y - x / 2, z - shape[2] / 2) < 2.5
+    return np.where(inside, 120 + random.integers(0, 60, shape), 0).astype(np.uint8)

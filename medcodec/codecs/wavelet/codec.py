@@ -18,9 +18,10 @@ from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder, sq
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
+from medcodec.codecs.wavelet.pixels import decode_pixels, encode_pixels
 from medcodec.codecs.wavelet.plan import Plan, choose_plan
 from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
-from medcodec.codecs.wavelet.reduced import decode_frames
+from medcodec.codecs.wavelet.reduced import decode_frames, smaller
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
 
@@ -148,8 +149,11 @@ class WaveletCodec(Codec):
             raise UnsupportedDataError(msg)
         frames = intensity.forward(group.voxels)
         draft = partial(codec._draft, intensity=intensity)
-        plan = Plan() if self.exact else choose_plan(frames, draft, bounded=codec._bound > 0)
+        in_pixels = partial(codec._in_pixels, intensity=intensity)
+        plan = Plan() if self.exact else choose_plan(frames, draft, in_pixels, bounded=codec._bound > 0)
         best, _ = self._best(frames, intensity, plan, effort=self.effort)
+        if plan.pixels:
+            best = min(best, in_pixels(frames, best), key=lambda group: len(group.data))
         if not codec._bound:
             return best.data
         decoded = intensity.backward(best.pictures, np.dtype(np.int64))
@@ -182,6 +186,11 @@ class WaveletCodec(Codec):
             tried.append((coded, _cost(coded, frames, quality)))
         return min(tried, key=lambda group: group[1])
 
+    def _in_pixels(self, frames: Frames, group: CodedGroup, *, intensity: Intensity) -> CodedGroup:
+        """Return frames without a transform, as close to them as a coded group."""
+        distortion = squared_error(group.pictures, frames)
+        return encode_pixels(frames, intensity, distortion, effort=self.effort)
+
     def _draft(
         self, frames: Frames, plan: Plan, change: float, *, intensity: Intensity
     ) -> tuple[CodedGroup, float]:
@@ -210,8 +219,20 @@ class WaveletCodec(Codec):
         if 0 in shape:
             return np.empty(shape, dtype)
         intensity = self._intensity(dtype)
-        networks = self._networks()
         moved, data = parse_bounded(data) if self._bound else (b"", data)
+        pictures = self._pictures(data, shape, intensity)
+        if not self._bound:
+            return intensity.backward(pictures, dtype)
+        decoded = intensity.backward(pictures, np.dtype(np.int64))
+        moves = decode_corrections(moved, decoded, self._bound)
+        voxels = corrected(decoded, moves, self._bound)
+        return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
+
+    def _pictures(self, data: bytes, shape: Shape, intensity: Intensity) -> Frames:
+        pictures = decode_pixels(data, shape, intensity)
+        if pictures is not None:
+            return pictures
+        networks = self._networks()
         mask, data = parse_background(data, shape)
         symbols = parse_symbols(data, shape, networks)
         if len(symbols.frames) != shape[0] * shape[1]:
@@ -220,12 +241,7 @@ class WaveletCodec(Codec):
         pictures = synthesise(symbols, shape, intensity.top, networks)
         if mask is not None:
             pictures[mask] = 0
-        if not self._bound:
-            return intensity.backward(pictures, dtype)
-        decoded = intensity.backward(pictures, np.dtype(np.int64))
-        moves = decode_corrections(moved, decoded, self._bound)
-        voxels = corrected(decoded, moves, self._bound)
-        return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
+        return pictures
 
     def decode_reduced(
         self, data: bytes, shape: Shape, dtype: np.dtype[Any], *, scale: int, frames: Sequence[int]
@@ -237,9 +253,14 @@ class WaveletCodec(Codec):
         intensity = self._intensity(dtype)
         if self._bound:
             _, data = parse_bounded(data)
+        halvings = scale.bit_length() - 1
+        whole = decode_pixels(data, shape, intensity)
+        if whole is not None:
+            pictures = smaller(whole[:, frames], halvings, intensity.top)
+            return intensity.backward(pictures, dtype)
         mask, data = parse_background(data, shape)
         pictures = decode_frames(
-            data, shape, intensity.top, self._networks(), halvings=scale.bit_length() - 1, frames=frames
+            data, shape, intensity.top, self._networks(), halvings=halvings, frames=frames
         )
         if mask is not None:
             pictures[mask[:, frames, ::scale, ::scale]] = 0

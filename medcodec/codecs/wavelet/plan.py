@@ -25,11 +25,14 @@ class Plan:
         Whether they differ mostly by noise, so that key frames are best far apart.
     averaged
         Whether those that others are predicted from are averaged with their neighbours.
+    pixels
+        Whether they may be smaller without a transform.
     """
 
     mask: Mask | None = None
     repeating: bool = False
     averaged: bool = False
+    pixels: bool = False
 
     def of(self, part: tuple[slice, slice]) -> Plan:
         """Return the plan for some of the frames."""
@@ -39,31 +42,42 @@ class Plan:
 # Codes frames by a plan, at a quality that differs by so much: the group, and its rate and distortion as one.
 Draft = Callable[[Frames, Plan, float], tuple[CodedGroup, float]]
 
+# Codes frames without a transform, as close to them as a coded group.
+WithoutTransform = Callable[[Frames, CodedGroup], CodedGroup]
+
+# How much larger a few frames may be without a transform, so that all are coded in both ways.
+_PIXELS_MARGIN = 1.1
 # Frames on which plans are compared: for what helps each frame, and for what helps frames by others.
 _FEW, _SOME = 3, 9
 
 
-def choose_plan(frames: Frames, draft: Draft, *, bounded: bool) -> Plan:
+def choose_plan(frames: Frames, draft: Draft, without_transform: WithoutTransform, *, bounded: bool) -> Plan:
     """Return what pays on a few frames in the middle.
 
     Parameters
     ----------
     frames
         int32 of shape (sequences, frames, height, width), working units.
+    draft, without_transform
+        Code some of them.
     bounded
         Whether errors are bounded: then frames are coded as they are.
     """
     mask = solid_background(frames)
-    plan = Plan() if mask is None else _with_mask(frames, mask, draft)
-    if bounded or not repeats(frames):
+    if bounded and mask is None:
+        return Plan()
+    part = _middle(frames, _FEW)
+    plans = [Plan()] if mask is None else [Plan(), Plan(mask)]
+    drafts = [draft(frames[part], plan.of(part), 0.0) for plan in plans]
+    plan, (coded, _) = min(zip(plans, drafts, strict=True), key=lambda each: each[1][1])
+    if bounded:
+        return plan
+    pixels = without_transform(frames[part], coded)
+    if len(pixels.data) < _PIXELS_MARGIN * len(coded.data):
+        plan = replace(plan, pixels=True)
+    if not repeats(frames):
         return plan
     return replace(plan, repeating=True, averaged=_averaging_pays(frames, plan, draft))
-
-
-def _with_mask(frames: Frames, mask: Mask, draft: Draft) -> Plan:
-    """Return the plan with a mask of the background, if that costs less than it saves."""
-    part = _middle(frames, _FEW)
-    return min(Plan(), Plan(mask), key=lambda plan: draft(frames[part], plan.of(part), 0.0)[1])
 
 
 def _averaging_pays(frames: Frames, plan: Plan, draft: Draft) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import PARTS, FrameLevels
@@ -174,6 +175,15 @@ def _shorter(field: MotionField, skip: int, shape: tuple[int, ...]) -> MotionFie
     ]
     vectors = field.vectors[np.ix_(*nodes)].astype(np.int32)
     return MotionField(spacing, ((vectors + (1 << skip >> 1)) >> skip).astype(np.int16))
+
+
+def smaller(pictures: npt.NDArray[np.int32], halvings: int, top: int) -> npt.NDArray[np.int32]:
+    """Return whole pictures, shape (sequences, frames, height, width), halved so often along each side."""
+    size = (reduced(pictures.shape[2], halvings), reduced(pictures.shape[3], halvings))
+    out = np.empty((*pictures.shape[:2], *size), np.int32)
+    for index in np.ndindex(pictures.shape[:2]):
+        out[index] = halved(pictures[index], halvings, top)
+    return out
 
 
 def halved(picture: Plane, halvings: int, top: int) -> Plane:
