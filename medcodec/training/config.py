@@ -7,6 +7,7 @@ from typing import Any
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import GOPS
+from medcodec.codecs.wavelet.model import MAX_ENHANCERS
 from medcodec.errors import OptionError
 
 NETWORK_GROUPS = ("context", "fuse", "enhance")
@@ -26,6 +27,9 @@ class ModelSettings:
         Width of ``enhance``, if it is another, and how many convolutions it has.
     context_features
         What context networks see: one of `_native.SUBBAND_FEATURES`.
+    enhancers
+        Names of further networks like ``enhance``, which begin as that, and of which the encoder takes what
+        suits a scan: "ct" is the network ``enhance-ct``. At most two.
     start
         Size of an installed model that training begins with, grown as is asked for here; "" for none.
     """
@@ -36,6 +40,7 @@ class ModelSettings:
     enhance_channels: int = 0
     enhance_layers: int = 4
     context_features: int = _native.SUBBAND_FEATURES[0]
+    enhancers: tuple[str, ...] = ()
     start: str = ""
 
     def __post_init__(self) -> None:
@@ -44,6 +49,8 @@ class ModelSettings:
             require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
         require(0 <= self.enhance_channels <= 256, "model.enhance_channels", "is 1 to 256, or 0")
         require(2 <= self.enhance_layers <= 16, "model.enhance_layers", "is 2 to 16")
+        require(len(self.enhancers) < MAX_ENHANCERS, "model.enhancers", f"are fewer than {MAX_ENHANCERS}")
+        require(all(map(str.isalnum, self.enhancers)), "model.enhancers", "have names of letters and digits")
         known = _native.SUBBAND_FEATURES
         require(self.context_features in known, "model.context_features", f"is one of {known}")
 
@@ -54,8 +61,8 @@ class DataSettings:
 
     Parameters
     ----------
-    exclude, validation
-        Patterns of scan names, as in a shell: those left out, and those only measured on.
+    include, exclude, validation
+        Patterns of scan names, as in a shell: those taken, those left out, and those only measured on.
     draws
         Sequences taken from each scan.
     frames, crop
@@ -64,6 +71,7 @@ class DataSettings:
         Probabilities of mirroring (each axis), of other intensities, of added noise and of synthetic motion.
     """
 
+    include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     draws: int = 2
@@ -164,7 +172,7 @@ class TrainingStage:
     name
         Of the stage, for people and for its folder.
     networks
-        Which networks are trained: "context", "fuse", "enhance".
+        Which networks are trained: "context", "fuse", "enhance", "enhance-<name>".
     minutes, steps
         How long; exactly one is given. Only steps give the same weights again.
     learning_rate
@@ -187,8 +195,9 @@ class TrainingStage:
     def __post_init__(self) -> None:
         place = f"stage {self.name!r}"
         require(self.name.replace("-", "").isalnum(), place, "has a name of letters, digits and hyphens")
-        known = bool(self.networks) and set(self.networks) <= set(NETWORK_GROUPS)
-        require(known, f"{place}, networks", f"is a list of {', '.join(NETWORK_GROUPS)}")
+        known = {name for name in self.networks if not name.startswith("enhance-")} <= set(NETWORK_GROUPS)
+        rule = f"is a list of {', '.join(NETWORK_GROUPS)}, enhance-<name>"
+        require(bool(self.networks) and known, f"{place}, networks", rule)
         require((self.minutes is None) != (self.steps is None), place, "needs either minutes or steps")
         require((self.minutes or self.steps or 0) > 0, f"{place}, minutes or steps", "is more than 0")
         require(self.learning_rate > 0, f"{place}, learning_rate", "is more than 0")
@@ -244,6 +253,10 @@ class TrainingConfig:
         names = [stage.name for stage in self.stages]
         require(bool(names), "stages", "are missing: there must be at least one [[stages]]")
         require(len(set(names)) == len(names), "stages", f"have the same name twice: {', '.join(names)}")
+        extra = {f"enhance-{name}" for name in self.model.enhancers}
+        for stage in self.stages:
+            missing = {name for name in stage.networks if name.startswith("enhance-")} - extra
+            require(not missing, f"stage {stage.name!r}, networks", "are named in model.enhancers")
         first = self.stages[0]
         possible = ("none", "previous") if self.model.start else ("none",)
         rule = f"""is {" or ".join(f'"{name}"' for name in possible)}: it is the first stage"""

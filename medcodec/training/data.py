@@ -72,11 +72,12 @@ def training_scans(paths: Iterable[Path], settings: DataSettings) -> TrainingSca
         If a path does not exist or holds no scan, or none is left to train on.
     """
     scans = [scan for path in _listed(paths) for scan in find_scans(path)]
-    kept = [scan for scan in scans if not matches(scan, settings.exclude)]
+    kept = [scan for scan in scans if matches(scan, settings.include) and not matches(scan, settings.exclude)]
     validation = tuple(scan for scan in kept if matches(scan, settings.validation))
     training = tuple(scan for scan in kept if not matches(scan, settings.validation))
     if not training:
-        msg = f"of {len(scans)} scans none is left to train on: look at data.exclude and data.validation"
+        msg = f"of {len(scans)} scans none is left to train on: "
+        msg += "look at data.include, data.exclude and data.validation"
         raise OptionError(msg)
     return TrainingScans(training, validation)
 

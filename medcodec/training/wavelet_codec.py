@@ -165,10 +165,12 @@ class TrainableWavelet(TrainableCodec):
             for sample in samples[name]:
                 sequence, frame, *_ = sample.place
                 choices = used[sequence, frame]
-                if not (choices.fused if name == FUSE else choices.enhanced):
+                number = int(choices.fused) if name == FUSE else choices.enhanced
+                if not number:
                     continue
+                network = self.networks[name if name == FUSE else coded.model.enhancers[number - 1]]
                 features = torch.from_numpy(sample.features).to(device).float()[None]
-                pixels = nn.functional.pixel_shuffle(self.networks[name](features).float(), 2)
+                pixels = nn.functional.pixel_shuffle(network(features).float(), 2)
                 correction = pixels[0, 0, :height, :width] * (
                     networks.CORRECTION * sample.step / networks.STEP_UNIT
                 )

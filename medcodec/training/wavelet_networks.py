@@ -12,11 +12,13 @@ from medcodec.codecs.wavelet.model import (
     CONTEXT_NAMES,
     ENHANCE,
     FUSE,
+    MAX_ENHANCERS,
     STEPS,
     WaveletModel,
     current_model,
     model_of,
 )
+from medcodec.errors import OptionError
 from medcodec.training.config import ModelSettings
 from medcodec.training.growth import grow
 from medcodec.training.integer import QuantisedNetwork
@@ -44,11 +46,18 @@ def build_networks(settings: ModelSettings) -> nn.ModuleDict:
         networks[name] = _started(channels, [3, 3, 1, 1], _FIRST_LOGITS)
     narrow, wide = settings.picture_channels, settings.enhance_channels or settings.picture_channels
     networks[FUSE] = _picture_network(_native.FUSE_FEATURES, narrow, 4)
-    networks[ENHANCE] = _picture_network(_native.ENHANCE_FEATURES, wide, settings.enhance_layers)
-    if settings.start:
-        trained = model_of(current_model(settings.start))
+    start = model_of(current_model(settings.start)) if settings.start else None
+    enhancers = {ENHANCE, *(f"{ENHANCE}-{name}" for name in settings.enhancers)}
+    enhancers.update(() if start is None else start.enhancers)
+    if len(enhancers) > MAX_ENHANCERS:
+        msg = f"with those to start from there would be {len(enhancers)} networks that enhance, "
+        msg += f"{', '.join(sorted(enhancers))}; {MAX_ENHANCERS} are possible"
+        raise OptionError(msg)
+    for name in sorted(enhancers):
+        networks[name] = _picture_network(_native.ENHANCE_FEATURES, wide, settings.enhance_layers)
+    if start is not None:
         for name, network in networks.items():
-            grow(network, trained.networks[name])
+            grow(network, start.networks[name if name in start.networks else kind_of(name)])
     return networks
 
 
@@ -84,13 +93,13 @@ def export_model(networks: nn.ModuleDict | Mapping[str, QuantisedNetwork]) -> Wa
 
 
 def members(group: str) -> tuple[str, ...]:
-    """Return the names of the networks of a group: "context", "fuse" or "enhance"."""
+    """Return the names of the networks of a group: "context", "fuse", "enhance" or "enhance-<name>"."""
     return CONTEXT_NAMES if group == "context" else (group,)
 
 
 def kind_of(name: str) -> str:
     """Return which kind of samples a network is trained on."""
-    return name.rpartition("-")[0] if name in CONTEXT_NAMES else name
+    return name.rpartition("-")[0] if name in CONTEXT_NAMES else name.partition("-")[0]
 
 
 def context_input(features: torch.Tensor, number: int, inputs: int) -> torch.Tensor:
@@ -175,12 +184,13 @@ def picture_errors(
 
 def picture_loss(name: str, errors: torch.Tensor) -> torch.Tensor:
     """Return the mean logarithm of errors, so that all scans and rates matter alike."""
-    return torch.log(errors + _FLOORS[name]).mean()
+    return torch.log(errors + _FLOORS[kind_of(name)]).mean()
 
 
 def gain_db(name: str, after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """Return the mean gain of a correction in decibels, of errors that are worth it."""
-    return (10 * torch.log10((before + _FLOORS[name]) / (after + _FLOORS[name]))).mean()
+    floor = _FLOORS[kind_of(name)]
+    return (10 * torch.log10((before + floor) / (after + floor))).mean()
 
 
 def of_kinds(names: Iterable[str]) -> dict[str, list[str]]:

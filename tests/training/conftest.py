@@ -14,6 +14,7 @@ RECIPE = """
 size = "tiny"
 context_channels = 8
 picture_channels = 4
+enhancers = ["noisy"]
 
 [data]
 validation = ["held*"]
@@ -37,7 +38,7 @@ checkpoint_every = 10
 
 [[stages]]
 name = "first"
-networks = ["context", "fuse", "enhance"]
+networks = ["context", "fuse", "enhance", "enhance-noisy"]
 steps = 16
 learning_rate = 2e-3
 quantised_from = 0.5

@@ -23,7 +23,7 @@ RATE = 9.0
 @pytest.fixture(scope="module")
 def codec(trained):
     state = read_checkpoint(trained / CHECKPOINT)
-    networks = build_networks(ModelSettings("tiny", 8, 4))
+    networks = build_networks(ModelSettings("tiny", 8, 4, enhancers=("noisy",)))
     networks.load_state_dict(state["networks"])
     for network in networks.values():
         network.quantise(True)

@@ -46,6 +46,17 @@ def test_networks_do_not_shrink(change):
         networks.build_networks(ModelSettings("large", start="small", **settings))
 
 
+def test_further_networks_that_enhance_begin_as_the_first(small):
+    settings = ModelSettings("more", picture_channels=64, enhance_layers=5, enhancers=("ct",), start="small")
+    found = networks.build_networks(settings)
+    features = np.random.default_rng(2).integers(
+        -127, 128, (small.networks["enhance"].inputs, 7, 8), np.int16
+    )
+    wanted = found["enhance"].export().run(features)
+    assert np.array_equal(found["enhance-ct"].export().run(features), wanted)
+    assert wanted.any()
+
+
 def test_unknown_model_is_named():
     with pytest.raises(OptionError, match="no networks of size 'colossal'"):
         networks.build_networks(ModelSettings("large", start="colossal"))

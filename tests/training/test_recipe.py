@@ -35,7 +35,7 @@ def test_shipped_recipes_are_read(path):
     ("old", "new", "message"),
     [
         ('size = "tiny"', "", r"\[model\] size is missing"),
-        ("draws = 1", "drawz = 1", r"\[data\] 'drawz' is not known; there are exclude, .*draws"),
+        ("draws = 1", "drawz = 1", r"\[data\] 'drawz' is not known; there are include, .*draws"),
         ("draws = 1", "draws = true", r"\[data\] draws is int, not True"),
         ("draws = 1", "draws = 0", r"data\.draws is at least 1"),
         ("quality = [4, 14]", "quality = [14, 4]", r"samples\.quality is two numbers from 0 to 20"),
@@ -54,6 +54,8 @@ def test_shipped_recipes_are_read(path):
             'size = "tiny"\ncontext_features = 7',
             r"model\.context_features is one of \(26, 39\)",
         ),
+        ('["noisy"]', '["quiet"]', r"stage 'first', networks are named in model\.enhancers"),
+        ('["noisy"]', '["a", "b", "c"]', r"model\.enhancers are fewer than 3"),
         ("[loop]", "[loops]", r"'loops' is not known; a recipe has model, data"),
         ("[model]", "[model", r"cannot be read as TOML"),
         ("log_every = 5", "log_every = 0", r"loop\.log_every is at least 1"),

@@ -42,7 +42,7 @@ def test_curve_has_all_networks(trained):
     with (trained / CURVE).open(newline="") as file:
         rows = list(csv.DictReader(file))
     first = [row for row in rows if row["stage"] == "first"]
-    assert {row["network"] for row in first} == {*CONTEXT_NAMES, FUSE, ENHANCE}
+    assert {row["network"] for row in first} == {*CONTEXT_NAMES, FUSE, ENHANCE, "enhance-noisy"}
     assert sorted({int(row["step"]) for row in first}) == [5, 10, 15]
     assert [row["rounded"] for row in first if row["network"] == FUSE] == ["0", "1", "1"]
     second = [row for row in rows if row["stage"] == "second"]
@@ -61,7 +61,7 @@ def test_card_tells_where_it_comes_from(trained, scans, recipe):
     assert "| training | CC0; made for tests |" in card
     assert f"--config {recipe}" in card
     figures = re.findall(r"^\| (?:context|fuse|enhance)\S* \| (\S+) \| (\S+) \|", card, re.MULTILINE)
-    assert len(figures) == len(CONTEXT_NAMES) + 2
+    assert len(figures) == len(CONTEXT_NAMES) + 3
     assert any(exact != unrounded for exact, unrounded in figures)
 
 

@@ -10,9 +10,17 @@ from entropy.networks import random_network
 from wavelet_cases import phantom
 
 import medcodec
+from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet.codec import WaveletCodec
-from medcodec.codecs.wavelet.model import MODELS_VARIABLE, NETWORK_SHAPES, WaveletModel, model_of
-from medcodec.errors import ModelMissingError, OptionError
+from medcodec.codecs.wavelet.decoder import parse_symbols
+from medcodec.codecs.wavelet.model import (
+    MODELS_VARIABLE,
+    NETWORK_SHAPES,
+    WaveletModel,
+    current_model,
+    model_of,
+)
+from medcodec.errors import FormatError, ModelMissingError, OptionError
 
 
 @pytest.fixture
@@ -49,6 +57,38 @@ def test_networks_of_ones_own(own_models, tmp_path, monkeypatch):
     monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(ModelMissingError, match=r"gone.*no such folder"):
         WaveletCodec(size="ours")
+
+
+@pytest.mark.usefixtures("transformed")
+def test_the_network_that_helps_most_is_used(tmp_path, monkeypatch):
+    shipped = model_of(current_model("small")).networks
+    random = np.random.default_rng(5)
+    inputs, outputs = NETWORK_SHAPES["enhance"]
+    useless = random_network(random, (inputs[-1], outputs), (1,))
+    model = WaveletModel({**shipped, "enhance": useless, "enhance-good": shipped["enhance"]})
+    assert model.enhancers == ("enhance", "enhance-good")
+    (tmp_path / "wavelet-two.medm").write_bytes(model.to_bytes())
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
+    voxels = np.ascontiguousarray(np.moveaxis(phantom((48, 56, 9)), 2, 0))[None]
+    pictures = []
+    for size in ("two", "small"):
+        codec = WaveletCodec(size=size, quality=8.0).prepare(voxels)
+        data = codec.encode(FrameGroup(voxels))
+        pictures.append(codec.decode(data, voxels.shape, voxels.dtype))
+        choices = [choice for _, choice, _ in parse_symbols(data, voxels.shape, model).frames]
+        assert {choice.enhanced for choice in choices} <= {0, 2 if size == "two" else 1}
+        assert any(choice.enhanced for choice in choices)
+        if size == "two":
+            with pytest.raises(FormatError, match="its model has 1"):
+                parse_symbols(data, voxels.shape, WaveletModel(shipped))
+    assert np.array_equal(*pictures)
+
+
+def test_no_more_networks_that_enhance_than_streams_can_name():
+    shipped = model_of(current_model("small")).networks
+    more = {f"enhance-{name}": shipped["enhance"] for name in "abc"}
+    with pytest.raises(FormatError, match="enhance-c"):
+        WaveletModel({**shipped, **more})
 
 
 @pytest.mark.usefixtures("own_models", "transformed")

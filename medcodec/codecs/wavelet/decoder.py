@@ -78,11 +78,11 @@ def parse_symbols(
         ]
         decoder.check()
     for (_, step), choice, _ in frames:
-        _check(step, choice, header)
+        _check(step, choice, header, 0 if networks is None else len(networks.enhancers))
     return Symbols(header, frames)
 
 
-def _check(step: FrameStep, choices: Choices, header: GroupHeader) -> None:
+def _check(step: FrameStep, choices: Choices, header: GroupHeader, enhancers: int) -> None:
     motion = choices.motion
     if motion is not None and (
         (motion.uses_previous and step.previous is None) or (motion.uses_next and step.following is None)
@@ -91,6 +91,9 @@ def _check(step: FrameStep, choices: Choices, header: GroupHeader) -> None:
         raise FormatError(msg)
     if (choices.fused or choices.enhanced) and not header.trained:
         msg = f"frame {step.frame} uses a network, but its group none"
+        raise FormatError(msg)
+    if choices.enhanced > enhancers:
+        msg = f"frame {step.frame} uses network {choices.enhanced} to enhance it; its model has {enhancers}"
         raise FormatError(msg)
 
 

@@ -92,6 +92,8 @@ class GroupEncoder:
         self._transform = Transform(shape, quality is None)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
         self._coder = CoefficientEncoder(shape, model, reversible=quality is None)
+        # By how much each network that enhances has made the squared errors of frames smaller.
+        self._helped = np.zeros(0 if model is None else len(model.enhancers))
 
     def encode(self) -> CodedGroup:
         """Return the coded group."""
@@ -118,11 +120,22 @@ class GroupEncoder:
         picture = synthesis.finish(step, choices, prediction, coded)
         if self._model is None or self._header.reversible:
             return choices
-        enhanced = synthesis.enhance(step, picture, prediction)
-        if squared_error(enhanced, target) >= squared_error(picture, target):
-            return choices
-        synthesis.pictures[step.frame] = enhanced
-        return replace(choices, enhanced=True)
+        before = squared_error(picture, target)
+        error, used = before, 0
+        for number in self._enhancers(step):
+            enhanced = synthesis.enhance(step, picture, prediction, number)
+            changed = squared_error(enhanced, target)
+            self._helped[number - 1] += before - changed
+            if changed < error:
+                error, used = changed, number
+                synthesis.pictures[step.frame] = enhanced
+        return replace(choices, enhanced=used)
+
+    def _enhancers(self, step: FrameStep) -> list[int]:
+        """Return which networks are tried: all on key frames, after these the one that has helped most."""
+        if step.layer == 0:
+            return list(range(1, len(self._helped) + 1))
+        return [int(np.argmax(self._helped)) + 1]
 
     def _best(self, synthesis: Synthesis, step: FrameStep, target: Plane) -> BlockChoice:
         """Return the prediction that is likely to cost least."""

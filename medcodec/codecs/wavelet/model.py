@@ -26,6 +26,8 @@ NETWORK_SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
     ENHANCE: ((_native.ENHANCE_FEATURES,), 4),
     **dict.fromkeys(CONTEXT_NAMES, (_native.SUBBAND_FEATURES, _native.SUBBAND_HEADS)),
 }
+# Further networks that correct reconstructions, each better on other pictures: ``enhance-<name>``.
+MAX_ENHANCERS = 3
 _MAGIC = b"medcodec wavelet model 1\n"
 NO_MODEL = "none"  # the size of a plain wavelet coder
 
@@ -37,7 +39,8 @@ class WaveletModel:
     Parameters
     ----------
     networks
-        By name: ``context-<kind>-<step>``, ``fuse`` and ``enhance``, all of them.
+        By name: ``context-<kind>-<step>``, ``fuse`` and ``enhance``, all of them, and at most two named
+        ``enhance-<name>``.
 
     Raises
     ------
@@ -48,17 +51,23 @@ class WaveletModel:
     networks: Mapping[str, IntegerNetwork]
 
     def __post_init__(self) -> None:
-        if set(self.networks) != set(NETWORK_SHAPES):
+        names = set(self.networks) - set(self.enhancers[1:])
+        if names != set(NETWORK_SHAPES) or len(self.enhancers) > MAX_ENHANCERS:
             msg = f"a wavelet model holds the networks {sorted(NETWORK_SHAPES)}, "
             msg += f"this one {sorted(self.networks)}"
             raise FormatError(msg)
         for name, network in self.networks.items():
-            inputs, outputs = NETWORK_SHAPES[name]
+            inputs, outputs = NETWORK_SHAPES[ENHANCE if name in self.enhancers else name]
             if network.inputs not in inputs or network.outputs != outputs or network.input_low > -127:
                 possible = " or ".join(map(str, inputs))
                 msg = f"network {name!r} has {network.inputs} inputs and {network.outputs} outputs; "
                 msg += f"it should have {possible} and {outputs}, with inputs of -127 to 127"
                 raise FormatError(msg)
+
+    @property
+    def enhancers(self) -> tuple[str, ...]:
+        """Names of the networks that correct reconstructions, in the order of their numbers in streams."""
+        return (ENHANCE, *sorted(name for name in self.networks if name.startswith(f"{ENHANCE}-")))
 
     def context(self, orientation: int, step: int) -> IntegerNetwork:
         """Return the network that is asked before a step of a subband."""

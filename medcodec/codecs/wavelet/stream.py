@@ -4,8 +4,9 @@
 power of two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a
 working unit. Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
 coefficients, and these three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted,
-bit 1 fused, bit 2 enhanced) and, where predicted, ``<H`` and as many bytes of motion (see
-`medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then holds fewer frames.
+bit 1 fused, bits 2 and 3 the number of the network that enhances it) and, where predicted, ``<H`` and as many
+bytes of motion (see `medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then
+holds fewer frames.
 
 Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
 `medcodec.codecs.wavelet.bounded`); after them, a mask of the background where there is one (see
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medcodec.codecs.wavelet.hierarchy import GOPS, MAX_LAYERS
+from medcodec.codecs.wavelet.model import MAX_ENHANCERS
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.errors import FormatError
@@ -142,10 +144,10 @@ def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choic
                 (length,) = struct.unpack_from("<H", data, at)
                 motion = decode_motion(data[at + 2 : at + 2 + length], shape)
                 at += 2 + length
-            if flags > _PREDICTED | _FUSED | _ENHANCED:
+            if flags >= _ENHANCED * (MAX_ENHANCERS + 1):
                 msg = "a frame of the wavelet codec has unknown choices: update medcodec"
                 raise FormatError(msg)
-            choices.append(Choices(motion, bool(flags & _FUSED), bool(flags & _ENHANCED)))
+            choices.append(Choices(motion, bool(flags & _FUSED), flags // _ENHANCED))
     except (struct.error, IndexError) as error:
         msg = "the choices of a temporal layer are cut off"
         raise FormatError(msg) from error

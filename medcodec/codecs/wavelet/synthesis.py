@@ -12,7 +12,7 @@ import numpy as np
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
-from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
+from medcodec.codecs.wavelet.model import FUSE, WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend, compensate
 from medcodec.codecs.wavelet.subbands import Plane
 
@@ -28,12 +28,12 @@ class Choices:
     fused
         Whether a network joins the two references, not their mean.
     enhanced
-        Whether a network corrects the reconstruction.
+        Number of the network that corrects the reconstruction, from 1; 0 for none.
     """
 
     motion: Motion | None = None
     fused: bool = False
-    enhanced: bool = False
+    enhanced: int = 0
 
     @property
     def uses_both(self) -> bool:
@@ -91,12 +91,17 @@ class Synthesis:
         _native.fuse_features(first, second, features, step=unit)
         return self._corrected(mean, features, FUSE, unit)
 
-    def enhance(self, step: FrameStep, picture: Plane, prediction: Plane) -> Plane:
-        """Return a reconstruction, corrected by the network."""
+    @property
+    def enhancers(self) -> tuple[str, ...]:
+        """Names of the networks that correct reconstructions."""
+        return () if self.model is None else self.model.enhancers
+
+    def enhance(self, step: FrameStep, picture: Plane, prediction: Plane, number: int = 1) -> Plane:
+        """Return a reconstruction, corrected by a network."""
         features = np.empty((_native.ENHANCE_FEATURES, *_half(self.shape)), np.int16)
         unit = self.steps[step.layer]
         _native.enhance_features(picture, prediction, features, step=unit)
-        return self._corrected(picture, features, ENHANCE, unit)
+        return self._corrected(picture, features, self.enhancers[number - 1], unit)
 
     def _corrected(self, base: Plane, features: np.ndarray, name: str, unit: int) -> Plane:
         if self.model is None:
@@ -111,7 +116,7 @@ class Synthesis:
         """Make a picture of what was coded, which is around the middle of the range, and keep it."""
         picture = np.clip(coded + self.middle, 0, self.top).astype(np.int32)
         if choices.enhanced:
-            picture = self.enhance(step, picture, prediction)
+            picture = self.enhance(step, picture, prediction, choices.enhanced)
         self.pictures[step.frame] = picture
         return picture
 
