@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,9 @@ _LABEL_REPEATS = {"fast": 0.9, "default": 0.8, "max": 0.6}
 _UNDECIDED = {"fast": (1.0, 1.0), "default": (1.05, 1.2), "max": (1 / 1.15, 1.2)}
 _FEW_LABELS = 32
 _LZMA_DICTIONARY = 1 << 23
-_LZMA_PRESET, _QUICK_LZMA_PRESET = 6, 0
-# Groups below this rate are worth a try with a dictionary coder: exact repeats far apart. A quick one that
-# needs so many times the bytes shows that there are none.
-_REPETITIVE_BPV = 0.5
-_QUICK_LZMA_LIMIT = 1.5
+_LZMA_PRESET = 6
+# Groups of which such a share of rows comes again far apart are worth a try with a dictionary coder.
+_REPETITIVE_ROWS = 0.3
 
 Shape = tuple[int, int, int, int]
 
@@ -56,15 +55,9 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
     coded = _with_mapping(*_smallest(mapping, levels, effort))
-    if effort != "fast" and len(coded) * 8 < voxels.size * _REPETITIVE_BPV:
-        return min([coded, *_packed(voxels, _QUICK_LZMA_LIMIT * len(coded))], key=len)
+    if effort != "fast" and _rows_again(voxels) > _REPETITIVE_ROWS:
+        return min(coded, bytes([_LZMA]) + _lzma_packed(voxels), key=len)
     return coded
-
-
-def _packed(voxels: AnyArray, limit: float) -> Iterator[bytes]:
-    """Yield the group as a dictionary coder packs it, unless a quick one needs more bytes than ``limit``."""
-    if len(_lzma_packed(voxels, _QUICK_LZMA_PRESET)) <= limit:
-        yield bytes([_LZMA]) + _lzma_packed(voxels, _LZMA_PRESET)
 
 
 def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
@@ -214,15 +207,33 @@ def _repeats(levels: Levels) -> float:
     return count / levels.size
 
 
+def _rows_again(voxels: AnyArray) -> float:
+    """Return the share of rows that are like an earlier one, of those unlike the rows next to them."""
+    seen: set[bytes] = set()
+    again = count = 0
+    for frames in voxels:
+        before: list[bytes] = []
+        for frame in frames:
+            rows = [blake2b(row.tobytes(), digest_size=8).digest() for row in frame]
+            for y, row in enumerate(rows):
+                if row in (rows[y - 1 : y] + before[y : y + 1]):
+                    continue
+                count += 1
+                again += row in seen
+                seen.add(row)
+            before = rows
+    return again / max(count, 1)
+
+
 def _with_mapping(coder: int, mapping: Mapping, coded: bytes) -> bytes:
     table = mapping.to_bytes()
     return bytes([coder]) + unsigned_bytes(len(table)) + table + coded
 
 
-def _lzma_packed(voxels: AnyArray, preset: int) -> bytes:
+def _lzma_packed(voxels: AnyArray) -> bytes:
     """Return the group's bytes, packed; the packer takes many times its dictionary in memory."""
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, voxels.nbytes))
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": dictionary}]
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": _LZMA_PRESET, "dict_size": dictionary}]
     return lzma.compress(voxels.reshape(-1).view(np.uint8).data, format=lzma.FORMAT_RAW, filters=filters)
 
 
