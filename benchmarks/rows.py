@@ -175,9 +175,10 @@ def run_resumable(
     jobs
         How many run at a time.
     redo
-        Patterns of codecs whose rows are dropped first.
+        Patterns of codecs: tasks of these are run again.
     """
-    kept = [row for row in read_rows(path, kind) if not _matches(row.codec, redo)]
+    known = read_rows(path, kind)
+    kept = [row for row in known if row.key not in tasks or not _matches(row.codec, redo)]
     if redo:
         path.unlink(missing_ok=True)
         append_rows(path, kept)
