@@ -97,6 +97,14 @@ def test_impossible_bounds_are_refused(bound: float) -> None:
         AdaptiveCodec(max_error=bound)
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_values_further_apart_than_the_bound_stay_exact(effort: str) -> None:
+    voxels = np.random.default_rng(8).choice(np.array([-9000, 0, 30, 20000], np.int16), (1, 4, 40, 50))
+    found, size = decoded(voxels, effort=effort, max_error=5)
+    assert np.array_equal(found, voxels)
+    assert size == decoded(voxels, effort=effort)[1]
+
+
 def test_islands_are_coded_as_labels_within_a_bound() -> None:
     rng = np.random.default_rng(6)
     z, y, x = np.indices((12, 80, 96))

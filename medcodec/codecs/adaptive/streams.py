@@ -66,6 +66,10 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
     mapping, levels = quantised(bounded)
+    known = map_voxels(voxels)
+    if known is not None and known[0].level_count <= mapping.level_count:
+        # Values lie further apart than cells: there is nothing to gain by a loss.
+        return encode_lossless(voxels, effort=effort)
     if effort == "fastest":
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=True))
     if effort == "fast":
