@@ -45,8 +45,9 @@ Draft = Callable[[Frames, Plan, float], tuple[CodedGroup, float]]
 # Codes frames without a transform, as close to them as a coded group.
 WithoutTransform = Callable[[Frames, CodedGroup], CodedGroup]
 
-# How much larger a few frames may be without a transform, so that all are coded in both ways.
-_PIXELS_MARGIN = 1.1
+# How large a few frames may be without a transform, beside a draft without networks, so that all are coded in
+# both ways: groups with networks, and of more frames, gain as much.
+_PIXELS_MARGIN = 0.9
 # Frames on which plans are compared: for what helps each frame, and for what helps frames by others.
 _FEW, _SOME = 3, 9
 
