@@ -33,6 +33,8 @@ def volumes() -> dict[str, np.ndarray]:
         "padded": padded,
         "pieces": pieces((80, 96, 5)),
         "vessels": vessels((48, 56, 7)),
+        "smooth": phantom((72, 80, 5), noise=1),
+        "noisy": phantom((40, 48, 11), seed=4),
     }
 
 
