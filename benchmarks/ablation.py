@@ -25,6 +25,7 @@ from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet import block_choice, codec, plan, quality
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, CoefficientEncoder
+from medcodec.codecs.wavelet.model import ENHANCE, WaveletModel
 from medcodec.codecs.wavelet.subbands import Subband
 from medcodec.codecs.wavelet.synthesis import Synthesis
 
@@ -44,6 +45,14 @@ def _without_networks(stack: ExitStack) -> None:
 
 def _without_enhancement(stack: ExitStack) -> None:
     stack.enter_context(patch.object(Synthesis, "enhance", lambda *arguments: arguments[2]))
+
+
+def _with_one_enhancer(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(WaveletModel, "enhancers", (ENHANCE,)))
+
+
+def _without_pixels(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(plan, "_PIXELS_MARGIN", 0.0))
 
 
 def _without_fusion(stack: ExitStack) -> None:
@@ -81,11 +90,13 @@ def _nothing(stack: ExitStack) -> None:
 VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
     "context networks": (WHOLE, _without_networks),
     "enhancement": (WHOLE, _without_enhancement),
+    "networks that enhance CT, and all but CT": (WHOLE, _with_one_enhancer),
     "fusion": (WHOLE, _without_fusion),
     "all networks (`size=none`)": (replace(WHOLE, size="none", model=None), _nothing),
     "motion (`effort=fast`)": (replace(WHOLE, effort="fast"), _nothing),
     "motion of blocks": (WHOLE, _without_block_motion),
     "averaging, and key frames 32 apart, in series over time": (WHOLE, _without_averaging),
+    "groups without a transform": (WHOLE, _without_pixels),
     "a choice for each block": (WHOLE, _without_blocks),
     "dependent quantisation by rate and distortion": (WHOLE, _without_trellis),
     "a step for each temporal layer": (WHOLE, _without_layer_scale),

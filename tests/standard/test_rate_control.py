@@ -120,23 +120,22 @@ def test_auto_falls_back_to_the_adaptive_codec(
     assert done.reached.trial.psnr_db >= 61.95
 
 
-@pytest.mark.parametrize(("asked", "name"), [({"bpv": 6.0}, "adaptive"), ({"ratio": 16.0}, "wavelet")])
+@pytest.mark.parametrize("asked", [{"bpv": 6.0}, {"ratio": 16.0}])
 def test_auto_uses_up_a_size_that_is_asked_for(
-    asked: dict[str, Any], name: str, scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: dict[str, Any], scan: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usable(("hevc", {}))
     monkeypatch.setattr(auto, "best_lossy", lambda _: HevcCodec(crf=24.0, preset="ultrafast"))
     done = compress(scan, tmp_path / "a.medc", **asked)
     assert done.reached is not None
     assert done.reached.met
-    assert done.reached.trial.codec.name == name
+    assert done.reached.trial.codec.name in ("adaptive", "wavelet")
     assert done.reached.trial.psnr_db == pytest.approx(
         compare(from_array(scan), load_volume(tmp_path / "a.medc")).psnr_db
     )
-    if name == "adaptive":
-        alone = compress(scan, tmp_path / "b.medc", **asked, **options("hevc"))
-        assert alone.reached is not None
-        assert alone.reached.trial.psnr_db < done.reached.trial.psnr_db
+    alone = compress(scan, tmp_path / "b.medc", **asked, **options("hevc"))
+    assert alone.reached is not None
+    assert alone.reached.trial.psnr_db < done.reached.trial.psnr_db
 
 
 def test_auto_takes_the_smallest_file_where_noise_takes_most_bits(
