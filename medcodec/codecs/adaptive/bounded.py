@@ -10,7 +10,7 @@ import numpy.typing as npt
 from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_forms import Plain
 from medcodec.codecs.adaptive.mapping_lattice import Lattice
-from medcodec.codecs.adaptive.mapping_levels import RANK_SPAN, Levels, Ranks, Stride, level_dtype
+from medcodec.codecs.adaptive.mapping_levels import RANK_SPAN, Levels, Ranks, Stride, fit_levels, level_dtype
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
 
@@ -23,6 +23,7 @@ class Bounded:
     stride: Stride
     levels: Levels
     max_error: int
+    exact_count: int  # of the levels of a coding without loss
 
     @property
     def mapping(self) -> Mapping:
@@ -50,7 +51,8 @@ def bounded_mapping(voxels: AnyArray, max_error: float) -> Bounded | None:
         if high - low > MAX_LEVEL:
             return None
         stride = Stride(low, 1, high - low + 1)
-        return Bounded(Plain(), stride, stride.to_levels(voxels), min(int(max_error), high - low))
+        bound, exact = min(int(max_error), high - low), fit_levels(voxels) or stride
+        return Bounded(Plain(), stride, stride.to_levels(voxels), bound, exact.count)
     return _bounded_floats(voxels, max_error)
 
 
@@ -63,11 +65,9 @@ def quantised(bounded: Bounded) -> tuple[Mapping, Levels]:
     """
     reach, top, fine = bounded.max_error, int(bounded.levels.max()), bounded.stride
     step = 2 * reach + 1
-    above = (top + reach) // step * step > top
+    above = (top + reach) % step < reach
     ranked = above and fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63
-    shift = 0
-    if above and not ranked:
-        shift = next(shift for shift in range(reach + 1) if (top + reach - shift) % step >= reach)
+    shift = 0 if ranked else next(n for n in range(reach + 1) if (top + reach - n) % step >= reach)
     count = (top + reach - shift) // step + 1
     levels = ((bounded.levels.astype(np.int32) + (reach - shift)) // step).astype(level_dtype(count))
     if ranked:
@@ -85,7 +85,7 @@ def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:
     if not isinstance(mapping.levels, Stride) or mapping.level_count > MAX_LEVEL + 1:
         return None
     bound = _level_bound(mapping, voxels.dtype, max_error)
-    return Bounded(mapping.form, mapping.levels, levels, bound) if bound else None
+    return Bounded(mapping.form, mapping.levels, levels, bound, mapping.level_count) if bound else None
 
 
 def _level_bound(mapping: Mapping, dtype: np.dtype[np.generic], max_error: float) -> int:

@@ -66,8 +66,7 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     if bounded is None:
         return encode_lossless(voxels, effort=effort)
     mapping, levels = quantised(bounded)
-    known = map_voxels(voxels)
-    if known is not None and known[0].level_count <= mapping.level_count:
+    if bounded.exact_count <= mapping.level_count:
         # Values lie further apart than cells: there is nothing to gain by a loss.
         return encode_lossless(voxels, effort=effort)
     if effort == "fastest":
@@ -78,10 +77,9 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     def predicted(levels: Levels) -> bytes:
         return encode_predicted(levels, effort=effort, max_error=bounded.max_error)
 
-    found = []
     as_labels, as_grey = _coders(mapping, levels, effort, lambda: predicted(_sample(bounded.levels)))
-    if as_labels:
-        found.append(_with_mapping(_LABELS, mapping, encode_labels(levels)))
+    found = [_with_mapping(_LABELS, mapping, encode_labels(levels))] if as_labels else []
+    del levels  # not held while the predictor works
     if as_grey:
         found.append(_with_mapping(_PREDICTED, bounded.mapping, predicted(bounded.levels)))
     return min(found, key=len)
