@@ -11,7 +11,10 @@ import math
 import numpy as np
 
 from medcodec.codecs.adaptive.background import solid_background
-from medcodec.codecs.adaptive.streams import decode, encode_bounded, encode_lossless
+from medcodec.codecs.adaptive.codec import AdaptiveCodec
+from medcodec.codecs.adaptive.mapping_levels import level_dtype
+from medcodec.codecs.adaptive.streams import decode
+from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet.background import Frames
 from medcodec.codecs.wavelet.encoder import CodedGroup, squared_error
 from medcodec.codecs.wavelet.intensity import Intensity
@@ -33,18 +36,15 @@ def encode_pixels(frames: Frames, intensity: Intensity, distortion: float, *, ef
         Of the adaptive codec.
     """
     bits = intensity.fraction_bits
-    levels = (frames >> bits).astype(_level_dtype(intensity))
+    levels = (frames >> bits).astype(level_dtype(intensity.levels + 1))
     background = solid_background(levels)
     share = 1.0 if background is None else 1.0 - float(background.mean())
     wanted = distortion / 4**bits / (frames.size * share)
 
     def coded(bound: int) -> tuple[CodedGroup, float]:
-        data = (
-            encode_bounded(levels, effort=effort, max_error=bound)
-            if bound
-            else encode_lossless(levels, effort=effort)
-        )
-        pictures = decode(data, frames.shape, levels.dtype).astype(np.int32) << bits
+        codec = AdaptiveCodec(effort=effort, max_error=bound)
+        data = codec.encode(FrameGroup(levels))
+        pictures = codec.decode(data, levels.shape, levels.dtype).astype(np.int32) << bits
         return CodedGroup(_PIXELS + data, pictures), squared_error(pictures, frames)
 
     bound = _bound_of(wanted)
@@ -75,13 +75,9 @@ def decode_pixels(data: bytes, shape: tuple[int, int, int, int], intensity: Inte
     """
     if data[:1] != _PIXELS:
         return None
-    levels = decode(data[1:], shape, _level_dtype(intensity))
+    levels = decode(data[1:], shape, level_dtype(intensity.levels + 1))
     if levels.max(initial=0) > intensity.levels:
         msg = f"a group of pixels holds values above the highest, {intensity.levels}"
         raise FormatError(msg)
     pictures: Frames = levels.astype(np.int32) << intensity.fraction_bits
     return pictures
-
-
-def _level_dtype(intensity: Intensity) -> np.dtype[np.unsignedinteger]:
-    return np.dtype(np.uint8 if intensity.levels < 1 << 8 else np.uint16)

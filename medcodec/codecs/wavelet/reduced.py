@@ -66,12 +66,10 @@ def decode_frames(
     if len(pictures) != shape[0] * len(needed):
         msg = "a group of the wavelet codec lacks the temporal layers of these frames"
         raise FormatError(msg)
-    size = (reduced(shape[2], halvings), reduced(shape[3], halvings))
-    out = np.empty((shape[0], len(frames), *size), np.int32)
-    for sequence in range(shape[0]):
-        for place, frame in enumerate(frames):
-            out[sequence, place] = halved(pictures[sequence, frame], halvings - skip, top)
-    return out
+    out = np.empty((shape[0], len(frames), reduced(shape[2], skip), reduced(shape[3], skip)), np.int32)
+    for sequence, place in np.ndindex(out.shape[:2]):
+        out[sequence, place] = pictures[sequence, frames[place]]
+    return smaller(out, halvings - skip, top)
 
 
 def closure(steps: Sequence[FrameStep], frames: Sequence[int]) -> dict[int, FrameStep]:
