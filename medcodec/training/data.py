@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.wavelet.intensity import Intensity
-from medcodec.codecs.wavelet.motion import MotionField, grid_shape, warp
+from medcodec.codecs.wavelet.motion_field import MotionField, grid_shape, warp
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.training.config import DataSettings
 from medcodec.volume import ScanSource, Volume, find_scans
