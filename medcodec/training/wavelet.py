@@ -169,9 +169,19 @@ class _Training:
         loop.train(lambda: self._save(run))
         if processes.writes:
             # The model first: with a checkpoint after the stage, samples may be asked for that it makes.
-            _write(self._out / f"stage-{stage.name}.medm", networks.export_model(run.networks).to_bytes())
+            _write(self._out / f"stage-{stage.name}.medm", self._model(run).to_bytes())
         self._save(run)
         processes.wait()
+
+    def _model(self, run: Run) -> WaveletModel:
+        """Return the integer networks; those that no stage trains are what they were at the start."""
+        made = dict(networks.export_model(run.networks).networks)
+        if self._config.model.start:
+            groups = {group for stage in self._config.stages for group in stage.networks}
+            trained = {name for group in groups for name in networks.members(group)}
+            before = model_of(current_model(self._config.model.start)).networks
+            made.update((name, network) for name, network in before.items() if name not in trained)
+        return WaveletModel(made)
 
     def _samples(self, number: int, scans: Sequence[ScanSource], *, validation: bool = False) -> list[Path]:
         """Return the files of samples of a stage; what is missing is made, by all processes together."""
