@@ -200,7 +200,7 @@ class _Training:
         seed = [self._config.loop.seed, _FOR_VALIDATION if validation else number]
         data = self._config.data
         if validation:
-            data = replace(data, flip=0.0, intensity=0.0, noise=0.0, motion=0.0)
+            data = replace(data, flip=0.0, intensity=0.0, noise=0.0, motion=0.0, eight_bits=0.0)
         return SampleMaker(self._out / SAMPLES, data, self._config.samples, tuple(seed), model)
 
     def _before(self, number: int) -> WaveletModel:
@@ -211,7 +211,7 @@ class _Training:
         return WaveletModel.from_bytes((self._out / f"stage-{name}.medm").read_bytes())
 
     def _leave(self, run: Run, trained: Trained, command: str) -> None:
-        model = networks.export_model(run.networks)
+        model = self._model(run)
         figures = self._figures(run)
         _write(trained.model, model.to_bytes())
         hashes = {scan: scan_sha256(scan) for scan in (*self._scans.training, *self._scans.validation)}
