@@ -152,11 +152,16 @@ def add_correction(
 
 SUBBAND_FEATURES: tuple[int, int]
 SUBBAND_HEADS: int
+SUBBAND_COUNTERS: int
+SUBBAND_WEIGHTS: int
+SUBBAND_LARGEST_WEIGHT: int
 
 def half_steps(levels: npt.NDArray[Any], turned: bool, out: npt.NDArray[Any]) -> None: ...
 
 class SubbandEncoder:
     def __init__(self, *, trained: bool) -> None: ...
+    def begin_with(self, counters: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32]) -> None: ...
+    def learnt(self) -> tuple[bytes, bytes]: ...
     def begin(
         self,
         levels: npt.NDArray[Any],
@@ -180,6 +185,7 @@ class SubbandEncoder:
 
 class SubbandDecoder:
     def __init__(self, *, trained: bool) -> None: ...
+    def begin_with(self, counters: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32]) -> None: ...
     def feed(self, data: bytes) -> None: ...
     def begin(
         self,

@@ -105,9 +105,22 @@ const Surroundings& begun(const std::unique_ptr<Surroundings>& around) {
     return *around;
 }
 
+using States = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void begin_with(subbands::Model& model, const States& counters, const Numbers& weights) {
+    model.begin({{counters.data(), counters.data() + counters.size()}, {weights.data(), weights.data() + weights.size()}});
+}
+
 class PyEncoder {
   public:
     explicit PyEncoder(bool trained) : encoder_(trained) {}
+    void begin_with(const States& counters, const Numbers& weights) { ::begin_with(encoder_.model(), counters, weights); }
+    nb::tuple learnt() {
+        const subbands::Learnt found = encoder_.model().learnt();
+        return nb::make_tuple(nb::bytes(found.counters.data(), found.counters.size() * sizeof(uint32_t)),
+                              nb::bytes(found.weights.data(), found.weights.size() * sizeof(int32_t)));
+    }
     bool begin(Plane levels, Source scaled, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
                std::optional<Source> near_b, std::optional<Source> other_parent_a,
@@ -148,6 +161,7 @@ class PyEncoder {
 class PyDecoder {
   public:
     explicit PyDecoder(bool trained) : decoder_(trained) {}
+    void begin_with(const States& counters, const Numbers& weights) { ::begin_with(decoder_.model(), counters, weights); }
     void feed(nb::bytes data) {
         data_ = std::move(data);
         decoder_.feed(static_cast<const uint8_t*>(data_.data()), data_.size());
@@ -200,8 +214,14 @@ void bind_subbands(nb::module_& m) {
         "Write what levels of dependent quantisation stand for, in half steps.");
     m.attr("SUBBAND_FEATURES") = nb::make_tuple(subbands::kFeatures, subbands::kMoreFeatures);
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
+    const subbands::Learnt nothing = subbands::Model(true).learnt();
+    m.attr("SUBBAND_COUNTERS") = nothing.counters.size();
+    m.attr("SUBBAND_WEIGHTS") = nothing.weights.size();
+    m.attr("SUBBAND_LARGEST_WEIGHT") = subbands::kLargestWeight;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
+        .def("begin_with", &PyEncoder::begin_with, nb::arg("counters").noconvert(), nb::arg("weights").noconvert())
+        .def("learnt", &PyEncoder::learnt)
         .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
              nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(),
              nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(), nb::arg("other_parent_a").none(),
@@ -212,6 +232,7 @@ void bind_subbands(nb::module_& m) {
         .def("flush", &PyEncoder::flush);
     nb::class_<PyDecoder>(m, "SubbandDecoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))
+        .def("begin_with", &PyDecoder::begin_with, nb::arg("counters").noconvert(), nb::arg("weights").noconvert())
         .def("feed", &PyDecoder::feed, nb::arg("data"))
         .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
              nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(), nb::arg("sibling_a").none(),

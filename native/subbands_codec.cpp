@@ -155,6 +155,7 @@ bool SubbandEncoder::begin(const Band& band, const Blocks& predicted) {
     return any;
 }
 
+Model& SubbandEncoder::model() { return state_->model; }
 void SubbandEncoder::features(int step, bool more, int16_t* out) const { state_->model.features(step, more, out); }
 
 void SubbandEncoder::step(int step, const int16_t* logits, int64_t lambda) {
@@ -192,6 +193,7 @@ bool SubbandDecoder::begin(const Band& band, const Blocks& predicted) {
     return any;
 }
 
+Model& SubbandDecoder::model() { return state_->model; }
 void SubbandDecoder::features(int step, bool more, int16_t* out) const { state_->model.features(step, more, out); }
 void SubbandDecoder::step(int step, const int16_t* logits) { state_->model.code_step(*state_->coder, step, logits, 0); }
 bool SubbandDecoder::plausible() const { return state_->coder->plausible(); }

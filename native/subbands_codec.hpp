@@ -19,6 +19,7 @@ class SubbandEncoder {
   public:
     explicit SubbandEncoder(bool trained);
     ~SubbandEncoder();
+    Model& model();
     // Say whether any coefficient of the band is not zero; if none is, the band is done.
     bool begin(const Band& band, const Blocks& predicted);
     void features(int step, bool more, int16_t* out) const;
@@ -35,6 +36,7 @@ class SubbandDecoder {
   public:
     explicit SubbandDecoder(bool trained);
     ~SubbandDecoder();
+    Model& model();
     // Take the next segment, which must outlive its bands.
     void feed(const uint8_t* data, size_t size);
     bool begin(const Band& band, const Blocks& predicted);

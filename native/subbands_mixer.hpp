@@ -24,13 +24,21 @@ class Counter {
         state_ = static_cast<uint32_t>(std::clamp(next, 0, (1 << 22) - 1)) << 10 | (n < limit ? n + 1 : n);
     }
 
+    // The probability, above 10 bits of the count.
+    uint32_t state() const { return state_; }
+    void begin(uint32_t state) { state_ = state; }
+
   private:
     uint32_t state_ = 1u << 31;
 };
 
+using Counters = std::vector<Counter>;
+
 constexpr int kContexts = 12;
 constexpr int kInputs = kContexts + 2;  // and the network's logit, and a constant
 using Contexts = std::array<uint32_t, kContexts>;
+using Weights = std::array<int32_t, kInputs>;
+constexpr int32_t kLargestWeight = 1 << 20;
 
 // One kind of decision: tables of counters, one per context, and two sets of mixing weights.
 class Decision {
@@ -67,8 +75,10 @@ class Decision {
         learn(*second_, target - second_p_);
     }
 
+    std::array<Counters, kContexts>& tables() { return tables_; }
+    std::vector<Weights>& weights() { return weights_; }
+
   private:
-    using Weights = std::array<int32_t, kInputs>;
     static constexpr uint32_t kLimit = 400;
     static constexpr int kRate = 12;
 
@@ -76,11 +86,11 @@ class Decision {
     void learn(Weights& weights, int32_t error) {
         for (int i = 0; i < kInputs; i++) {
             const int32_t next = weights[i] + ((((inputs_[i] * error) >> 10) * kRate + 512) >> 10);
-            weights[i] = std::clamp(next, -(1 << 20), 1 << 20);
+            weights[i] = std::clamp(next, -kLargestWeight, kLargestWeight);
         }
     }
 
-    std::array<std::vector<Counter>, kContexts> tables_;
+    std::array<Counters, kContexts> tables_;
     std::vector<Weights> weights_;
     size_t first_sets_;
     std::array<Counter*, kContexts> counters_{};

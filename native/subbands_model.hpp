@@ -57,9 +57,18 @@ struct Band {
     const int32_t* scaled;   // when encoding: coefficients in 1/64 of a step
 };
 
+// What a model has learnt: the states of its counters, and its mixing weights, each in one fixed order.
+struct Learnt {
+    std::vector<uint32_t> counters;
+    std::vector<int32_t> weights;
+};
+
 class Model {
   public:
     explicit Model(bool trained);
+    Learnt learnt();
+    // Begin with that; throws std::invalid_argument if it is not of such a model.
+    void begin(const Learnt& learnt);
     void enter(const Band& band);
     // Prepare for the steps of the band, which has coefficients.
     void gather();
@@ -98,6 +107,8 @@ class Model {
     uint32_t tail_bits(uint32_t value, int context) const;
     // Find the levels of a step that cost least, into `plan_`: bits as the model would have them before the step.
     void plan(int step, const int16_t* logits, int64_t lambda);
+    std::vector<Counters*> tables();
+    std::array<Decision*, kHeads> decisions() { return {&nonzero_, &negative_, &above_one_, &above_two_}; }
     struct Branches;
     Branches branches(const Site& site, int64_t size, bool negative, int64_t lambda);
     void forget(int step);
@@ -114,7 +125,7 @@ class Model {
     std::vector<int8_t> signs_;
     std::vector<uint16_t> outer_, parents_, siblings_, nears_;
     Decision nonzero_, negative_, above_one_, above_two_;
-    std::vector<Counter> buckets_, mantissas_, any_, predicted_;
+    Counters buckets_, mantissas_, any_, predicted_;
     int state_ = 0;
     std::vector<int32_t> plan_;
     std::vector<std::array<uint8_t, kStates>> origins_;

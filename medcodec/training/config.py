@@ -107,12 +107,16 @@ class SampleSettings:
         Share of sequences that are coded without loss.
     motion_effort
         Of the encoder, 0 to 2.
+    start_draws
+        Sequences of each scan that the coders are trained on after all stages, for where they begin; 0 leaves
+        that as it is in the model to start from.
     """
 
     quality: tuple[float, ...] = (1.0, 16.0)
     gops: tuple[int, ...] = (4, 8, 8, 16)
     reversible: float = 0.05
     motion_effort: int = 1
+    start_draws: int = 0
 
     def __post_init__(self) -> None:
         ordered = len(self.quality) == 2 and 0 <= self.quality[0] <= self.quality[1] <= 20
@@ -120,6 +124,7 @@ class SampleSettings:
         require(bool(self.gops) and set(self.gops) <= set(GOPS), "samples.gops", f"is a list of {GOPS}")
         require(0 <= self.reversible <= 1, "samples.reversible", "is a share, 0 to 1")
         require(0 <= self.motion_effort <= 2, "samples.motion_effort", "is 0, 1 or 2")
+        require(self.start_draws >= 0, "samples.start_draws", "is not negative")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from medcodec.container.atomic import write_atomically
 from medcodec.errors import OptionError
 from medcodec.training import wavelet_networks as networks
 from medcodec.training.card import Figure, write_card
+from medcodec.training.coders import trained_starts
 from medcodec.training.config import TrainingConfig, TrainingStage
 from medcodec.training.curve import Curve
 from medcodec.training.data import TrainingScans, scan_sha256, training_scans
@@ -175,13 +176,25 @@ class _Training:
 
     def _model(self, run: Run) -> WaveletModel:
         """Return the integer networks; those that no stage trains are what they were at the start."""
-        made = dict(networks.export_model(run.networks).networks)
-        if self._config.model.start:
-            groups = {group for stage in self._config.stages for group in stage.networks}
-            trained = {name for group in groups for name in networks.members(group)}
-            before = model_of(current_model(self._config.model.start)).networks
-            made.update((name, network) for name, network in before.items() if name not in trained)
-        return WaveletModel(made)
+        made = networks.export_model(run.networks)
+        if not self._config.model.start:
+            return made
+        groups = {group for stage in self._config.stages for group in stage.networks}
+        trained = {name for group in groups for name in networks.members(group)}
+        before = model_of(current_model(self._config.model.start))
+        kept = {name: network for name, network in before.networks.items() if name not in trained}
+        return WaveletModel({**made.networks, **kept}, before.starts)
+
+    def _with_starts(self, model: WaveletModel) -> WaveletModel:
+        """Return the model with what its coders learn from the scans, if that is asked for."""
+        draws = self._config.samples.start_draws
+        if not draws:
+            return model
+        self._say("training where coders begin")
+        data, seed = replace(self._config.data, draws=draws), [self._config.loop.seed]
+        return replace(
+            model, starts=trained_starts(self._scans.training, data, self._config.samples, model, seed)
+        )
 
     def _samples(self, number: int, scans: Sequence[ScanSource], *, validation: bool = False) -> list[Path]:
         """Return the files of samples of a stage; what is missing is made, by all processes together."""
@@ -211,7 +224,7 @@ class _Training:
         return WaveletModel.from_bytes((self._out / f"stage-{name}.medm").read_bytes())
 
     def _leave(self, run: Run, trained: Trained, command: str) -> None:
-        model = self._model(run)
+        model = self._with_starts(self._model(run))
         figures = self._figures(run)
         _write(trained.model, model.to_bytes())
         hashes = {scan: scan_sha256(scan) for scan in (*self._scans.training, *self._scans.validation)}

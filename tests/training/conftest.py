@@ -26,6 +26,7 @@ crop = 40
 quality = [4, 14]
 gops = [4]
 reversible = 0.0
+start_draws = 1
 
 [loop]
 context_batch = 2

@@ -20,6 +20,7 @@ from medcodec.cli.run import run as run_cli
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import (
+    CODERS,
     CONTEXT_NAMES,
     ENHANCE,
     FUSE,
@@ -37,6 +38,7 @@ from medcodec.training.wavelet_task import WaveletTask
 
 def test_model_codes_and_decodes(trained):
     model = WaveletModel.from_bytes((trained / "wavelet-tiny.medm").read_bytes())
+    assert len(model.starts) == CODERS
     top = 900
     frames = moving_blobs((1, 5, 40, 48), 9, top).astype(np.int32)
     for quality in (quality_of(9, top, 6), None):

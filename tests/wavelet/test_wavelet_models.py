@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +13,12 @@ from entropy.networks import random_network
 from wavelet_cases import phantom
 
 import medcodec
+from medcodec import _native
 from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet.codec import WaveletCodec
-from medcodec.codecs.wavelet.decoder import parse_symbols
+from medcodec.codecs.wavelet.coder_start import COUNTERS, WEIGHTS, CoderStart
+from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
+from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import (
     MODELS_VARIABLE,
     NETWORK_SHAPES,
@@ -20,6 +26,7 @@ from medcodec.codecs.wavelet.model import (
     current_model,
     model_of,
 )
+from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.errors import FormatError, ModelMissingError, OptionError
 
 
@@ -102,3 +109,58 @@ def test_files_of_networks_that_are_gone(tmp_path, monkeypatch):
         medcodec.open(tmp_path / "a.medc") as file,
     ):
         np.asarray(file)
+
+
+def start(seed, counts=8):
+    """Return where a coder begins, at random."""
+    random = np.random.default_rng(seed)
+    return CoderStart(
+        random.integers(1, 65536, COUNTERS, np.uint16),
+        random.integers(0, counts + 1, COUNTERS, np.uint8),
+        random.integers(-9000, 9000, WEIGHTS, np.int32),
+    )
+
+
+def test_coders_begin_where_the_model_says():
+    shipped = model_of(current_model("small"))
+    frames = np.ascontiguousarray(np.moveaxis(phantom((48, 56, 5)), 2, 0))[None].astype(np.int32)
+    top = int(frames.max())
+    sizes = {}
+    for name, starts in {"none": (), "ours": (start(1), start(2)), "shipped": shipped.starts}.items():
+        model = WaveletModel.from_bytes(WaveletModel(shipped.networks, starts).to_bytes())
+        quality = quality_of(9, top, 6)
+        coded = GroupEncoder(frames, top, gop=4, quality=quality, model=model, effort=Effort()).encode()
+        decoded = synthesise(parse_symbols(coded.data, frames.shape, model), frames.shape, top, model)
+        assert np.array_equal(decoded, coded.pictures)
+        sizes[name] = len(coded.data)
+    assert sizes["shipped"] < sizes["none"] < sizes["ours"]
+
+
+def test_what_coders_learn_can_be_taken_out():
+    coder, other = (_native.SubbandEncoder(trained=True) for _ in range(2))
+    start(3).put_into(coder)
+    counters, weights = (np.frombuffer(part, dtype) for part, dtype in zip(coder.learnt(), "Ii", strict=True))
+    other.begin_with(counters, weights)
+    assert other.learnt() == coder.learnt()
+    for wrong in ((counters[1:], weights), (counters, weights[1:]), (counters, weights + (1 << 21))):
+        with pytest.raises(ValueError, match="cannot begin"):
+            other.begin_with(*wrong)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 200, -1])
+def test_a_damaged_start_is_refused(keep):
+    data = start(4).to_bytes()
+    with pytest.raises(FormatError, match="coders of coefficients begin"):
+        CoderStart.from_bytes(data[:keep])
+    with pytest.raises(FormatError, match="coders of coefficients begin"):
+        CoderStart.from_bytes(struct.pack("<I", 12) + zlib.compress(b"short"))
+
+
+def test_starts_that_do_not_fit_are_refused():
+    good = start(5)
+    with pytest.raises(FormatError, match="does not fit"):
+        replace(good, weights=good.weights + np.int32(1 << 21))
+    with pytest.raises(FormatError, match="does not fit"):
+        replace(good, counts=good.counts[1:])
+    with pytest.raises(FormatError, match="where 2 coders begin"):
+        WaveletModel(model_of(current_model("small")).networks, (good,))

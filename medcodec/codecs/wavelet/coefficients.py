@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
-from medcodec.codecs.wavelet.model import STEPS, WaveletModel
+from medcodec.codecs.wavelet.model import CODERS, STEPS, WaveletModel
 from medcodec.codecs.wavelet.subbands import HIGH, LOW, ROWS, Plane, Subband, block_shape, subbands
 from medcodec.errors import IntegrityError
 
@@ -40,7 +40,7 @@ class FrameLevels:
 
 
 FINE = 1
-PARTS = 2
+PARTS = CODERS
 
 
 @dataclass
@@ -74,6 +74,8 @@ class _Walk:
         self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None, reversible: bool
     ) -> None:
         self.coders = coders
+        for coder, start in zip(coders, () if model is None else model.starts, strict=False):
+            start.put_into(coder)
         self._reversible = reversible
         self.known = Known()
         self._bands = subbands(*shape)

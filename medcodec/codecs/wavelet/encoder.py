@@ -91,7 +91,7 @@ class GroupEncoder:
         self._header = GroupHeader(quality is None, model is not None, gop, self._quality.steps[:layers])
         self._transform = Transform(shape, quality is None)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
-        self._coder = CoefficientEncoder(shape, model, reversible=quality is None)
+        self.coder = CoefficientEncoder(shape, model, reversible=quality is None)
         # By how much each network that enhances has made the squared errors of frames smaller.
         self._helped = np.zeros(0 if model is None else len(model.enhancers))
 
@@ -100,7 +100,7 @@ class GroupEncoder:
         parts = [self._header.pack()]
         for layer in range(len(self._header.steps)):
             choices = [self._frame(sequence, step) for sequence, step in self._places(layer)]
-            parts.append(LayerBytes(pack_choices(choices), tuple(self._coder.flush())).pack())
+            parts.append(LayerBytes(pack_choices(choices), tuple(self.coder.flush())).pack())
         frames = range(self._frames.shape[1])
         pictures = np.stack([np.stack([known.pictures[i] for i in frames]) for known in self._sequences])
         return CodedGroup(b"".join(parts), pictures)
@@ -115,7 +115,7 @@ class GroupEncoder:
         unit = self._header.steps[step.layer]
         best = self._best(synthesis, step, target)
         choices, prediction = best.choices, best.prediction
-        frame = self._coder.code(sequence, step, best.scaled, self._quality.rate_weight)
+        frame = self.coder.code(sequence, step, best.scaled, self._quality.rate_weight)
         coded = self._transform.inverse(frame, unit, best.expected)
         picture = synthesis.finish(step, choices, prediction, coded)
         if self._model is None or self._header.reversible:

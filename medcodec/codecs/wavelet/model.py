@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from medcodec import _native
+from medcodec.codecs.wavelet.coder_start import CoderStart
 from medcodec.entropy.network import IntegerNetwork
 from medcodec.errors import FormatError, ModelMissingError, OptionError
 
@@ -29,6 +30,8 @@ NETWORK_SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
 # Further networks that correct reconstructions, each better on other pictures: ``enhance-<name>``.
 MAX_ENHANCERS = 3
 _MAGIC = b"medcodec wavelet model 1\n"
+_START = "start"
+CODERS = 2  # of coefficients: coarse and fine
 NO_MODEL = "none"  # the size of a plain wavelet coder
 
 
@@ -41,14 +44,17 @@ class WaveletModel:
     networks
         By name: ``context-<kind>-<step>``, ``fuse`` and ``enhance``, all of them, and at most two named
         ``enhance-<name>``.
+    starts
+        What the coders of coefficients begin with, coarse and fine; empty if they have learnt nothing.
 
     Raises
     ------
     FormatError
-        If a network is missing, unknown, or has other inputs or outputs.
+        If a network is missing, unknown, or has other inputs or outputs, or there is one start.
     """
 
     networks: Mapping[str, IntegerNetwork]
+    starts: tuple[CoderStart, ...] = ()
 
     def __post_init__(self) -> None:
         names = set(self.networks) - set(self.enhancers[1:])
@@ -63,6 +69,9 @@ class WaveletModel:
                 msg = f"network {name!r} has {network.inputs} inputs and {network.outputs} outputs; "
                 msg += f"it should have {possible} and {outputs}, with inputs of -127 to 127"
                 raise FormatError(msg)
+        if len(self.starts) not in (0, CODERS):
+            msg = f"a wavelet model says where {CODERS} coders begin, or none; not {len(self.starts)}"
+            raise FormatError(msg)
 
     @property
     def enhancers(self) -> tuple[str, ...]:
@@ -74,10 +83,15 @@ class WaveletModel:
         return self.networks[f"context-{CONTEXT_KINDS[orientation == 3]}-{step}"]
 
     def to_bytes(self) -> bytes:
-        """Return the file: a line, then each network, ``<H`` before its name, ``<I`` before its bytes."""
+        """Return the file: a line, then each network, and the starts under the name ``start``.
+
+        ``<H`` is before a name, ``<I`` before its bytes.
+        """
+        entries = {name: network.to_bytes() for name, network in self.networks.items()}
+        if self.starts:
+            entries[_START] = b"".join(start.to_bytes() for start in self.starts)
         parts = [_MAGIC]
-        for name in sorted(self.networks):
-            data = self.networks[name].to_bytes()
+        for name, data in sorted(entries.items()):
             parts += [struct.pack("<H", len(name)), name.encode(), struct.pack("<I", len(data)), data]
         return b"".join(parts)
 
@@ -93,18 +107,25 @@ class WaveletModel:
         if not data.startswith(_MAGIC):
             msg = "this is no wavelet model of medcodec, or one of a newer version"
             raise FormatError(msg)
-        networks, at = {}, len(_MAGIC)
+        networks, starts, at = {}, b"", len(_MAGIC)
         try:
             while at < len(data):
                 (length,) = struct.unpack_from("<H", data, at)
                 name = data[at + 2 : at + 2 + length].decode()
                 (size,) = struct.unpack_from("<I", data, at + 2 + length)
                 at += 6 + length + size
-                networks[name] = IntegerNetwork.from_bytes(data[at - size : at])
+                if name == _START:
+                    starts = data[at - size : at]
+                else:
+                    networks[name] = IntegerNetwork.from_bytes(data[at - size : at])
         except (struct.error, UnicodeDecodeError) as error:
             msg = "the wavelet model is cut off or damaged"
             raise FormatError(msg) from error
-        return cls(networks)
+        found = []
+        while starts:
+            start, starts = CoderStart.from_bytes(starts)
+            found.append(start)
+        return cls(networks, tuple(found))
 
     @cached_property
     def sha256(self) -> str:
