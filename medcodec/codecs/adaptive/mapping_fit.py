@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ _SPAN = {8: 1 << 20, 4: 1 << 17}
 _DYADIC_SPAN = 1 << 20
 _SUBSAMPLE = 2048
 _DIVISORS = 48
+_FEW = 32
 _EXCEPTION_SHARE = 256
 _SPECIAL_SHARE = 4096
 _MOST_SPECIALS = 64
@@ -187,9 +189,8 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield _lattice(QUOTIENT, scale)
     if not span:
         return
-    for power in range(1, 8):
-        if _spread(values) * 10.0**power < _DYADIC_SPAN:
-            yield _lattice(QUOTIENT, 10.0**power)
+    for scale in _decimal_scales(values):
+        yield _lattice(QUOTIENT, scale)
     thinned = values[:: max(1, len(values) // _SUBSAMPLE)].astype(np.float64)
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
     step = _smallest_step(values)
@@ -202,6 +203,17 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield from _shifted(thinned, half, signed, low, high)
 
 
+def _decimal_scales(values: AnyArray) -> list[float]:
+    """Return the powers of ten that may make all sorted values integers which span little."""
+    scales = 10.0 ** np.arange(1, 8)
+    some = values[:: max(1, len(values) // _FEW)]
+    exact = some.astype(np.float64) * scales[:, None]
+    missed = (np.rint(exact) / scales[:, None]).astype(values.dtype) != some
+    # One value may miss: a zero of another sign.
+    possible = (np.count_nonzero(missed, axis=1) <= 1) & (_spread(values) * scales < _DYADIC_SPAN)
+    return [float(scale) for scale in scales[possible]]
+
+
 def _spread(values: AnyArray) -> float:
     """Return the difference of the last and the first of sorted values."""
     return float(values[-1]) - float(values[0])
@@ -210,8 +222,10 @@ def _spread(values: AnyArray) -> float:
 def _dyadic_scale(values: AnyArray) -> float | None:
     """Return the smallest power of two that makes all sorted values integers, if they then span little."""
     lowest = 2000
-    for start in range(0, len(values), BLOCK):
-        exact = values[start : start + BLOCK].astype(np.float64)
+    # A few of them often tell enough.
+    ends = [0, _FEW, *range(BLOCK, len(values) + BLOCK, BLOCK)]
+    for start, end in pairwise(ends):
+        exact = values[start:end].astype(np.float64)
         mantissa, exponent = np.frexp(exact[exact != 0])
         whole = np.abs(mantissa * 2.0**53).astype(np.int64)
         bits = np.frexp((whole & -whole).astype(np.float64))[1]
@@ -228,14 +242,16 @@ def _smallest_step(values: AnyArray) -> tuple[float, float]:
     Differences that are at most half larger must be the same one: together they narrow the range.
     """
     smallest = least_slack = np.inf
-    for steps, slack in _clear_steps(values):
+    # Few enough are found once.
+    known = list(_clear_steps(values)) if len(values) <= BLOCK else None
+    for steps, slack in known or _clear_steps(values):
         if len(steps) and steps.min() < smallest:
             found = int(np.argmin(steps))
             smallest, least_slack = float(steps[found]), float(slack[found])
     if smallest == np.inf:
         return 0.0, 0.0
     low, high = -np.inf, np.inf
-    for steps, slack in _clear_steps(values):
+    for steps, slack in known or _clear_steps(values):
         same = steps < 1.5 * smallest
         low = max(low, float((steps - slack)[same].max(initial=-np.inf)))
         high = min(high, float((steps + slack)[same].min(initial=np.inf)))
