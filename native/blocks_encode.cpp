@@ -50,7 +50,7 @@ class FrameEncoder {
             if (least_size() >= limit) return false;
         }
         keeps_ = true;
-        out_.tokens.resize(static_cast<std::size_t>(shape_.voxels()));
+        out_.tokens.reserve(static_cast<std::size_t>(shape_.voxels()));
         code_frames();
         return true;
     }
@@ -135,9 +135,10 @@ class FrameEncoder {
         if (i < count) ++counts[levels[i]][tokens[i]];
         if (!keeps_) return;
         put_raw(tokens, count);
-        LevelToken* kept = out_.tokens.data() + at_;
+        const std::size_t before = out_.tokens.size();
+        out_.tokens.resize(before + static_cast<std::size_t>(count));
+        LevelToken* kept = out_.tokens.data() + before;
         for (i = 0; i < count; ++i) kept[i] = level_token(levels[i], tokens[i]);
-        at_ += static_cast<std::size_t>(count);
     }
 
     void put_raw(const std::uint8_t* tokens, std::int64_t count) {
@@ -194,7 +195,6 @@ class FrameEncoder {
     std::vector<T> line_;  // residuals of one phase
     std::vector<U> zigzag_;
     std::vector<std::uint8_t> tokens_, levels_;
-    std::size_t at_ = 0;
     std::vector<Counts> more_counts_;
 };
 
