@@ -55,10 +55,18 @@ Numbers checksums(const std::vector<Array>& arrays) {
     return result;
 }
 
+std::uint32_t checksum(const nb::bytes& data) {
+    const void* bytes = data.data();
+    const std::size_t size = data.size();
+    nb::gil_scoped_release unlocked;
+    return medcodec::crc32c(bytes, size);
+}
+
 }  // namespace
 
 void bind_records(nb::module_& m) {
     m.def("records_check", &check_all, nb::arg("data"), nb::arg("starts"), nb::arg("numbers"), nb::arg("lengths"),
           "Voxel checksums of the group records that start there; None unless all are whole and those expected.");
+    m.def("crc32c", &checksum, nb::arg("data"), "CRC32C of bytes.");
     m.def("crc32c_of_arrays", &checksums, nb::arg("arrays"), "CRC32C of the bytes of each contiguous array.");
 }

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +17,7 @@ _CHUNK_BYTES = 1 << 20
 
 def crc32c(data: bytes) -> int:
     """Return the CRC32C (Castagnoli) of ``data``."""
-    return int(google_crc32c.value(data))
+    return _native.crc32c(data)
 
 
 def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -28,16 +27,13 @@ def little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def voxel_crc(box: npt.NDArray[Any]) -> int:
     """Return the CRC32C of a decoded box: its values in C order, little-endian."""
-    flat = np.ascontiguousarray(box).reshape(-1)
-    ordered = flat if sys.byteorder == "little" else little_endian(flat)
-    # The compiled library reads arrays where they lie; its substitute in Python wants bytes.
-    return int(google_crc32c.value(ordered if google_crc32c.implementation == "c" else ordered.tobytes()))
+    return voxel_crcs([np.ascontiguousarray(box)])[0]
 
 
 def voxel_crcs(boxes: Sequence[npt.NDArray[Any]]) -> list[int]:
-    """Return what `voxel_crc` returns, for each of several small boxes in C order."""
+    """Return what `voxel_crc` returns, for each of several boxes in C order."""
     if sys.byteorder != "little":
-        return [voxel_crc(box) for box in boxes]
+        boxes = [little_endian(box) for box in boxes]
     return _native.crc32c_of_arrays(boxes)
 
 

@@ -1,4 +1,4 @@
-"""Where the groups of a file are, and how one is read, checked and decoded."""
+"""How groups of a file are read, checked and decoded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +15,17 @@ from medcodec import _native
 from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import crc32c, voxel_crc, voxel_crcs
-from medcodec.container.front import Front
 from medcodec.container.header import Header
-from medcodec.container.layout import RECORD_HEAD, RECORD_MARK, RecordHead, max_voxel_bytes
+from medcodec.container.layout import RECORD_HEAD, RecordHead, max_voxel_bytes
 from medcodec.container.proof import (
     decode_checked,
     decode_many_checked,
     decode_reduced_checked,
     place_many_checked,
 )
-from medcodec.container.trailer import Trailer
+from medcodec.container.records import Wanted, runs
 from medcodec.errors import FormatError, IntegrityError, MedcodecError
 from medcodec.volume.frames import Shape4, box_shape
-
-_SCAN_BYTES = 1 << 20
-_RUN_VOXELS = 1 << 19
 
 
 def check_voxel_bytes(header: Header, file_bytes: int, *, place: str) -> None:
@@ -59,36 +55,6 @@ def allocate(shape: Shape4, dtype: np.dtype[Any], *, name: str) -> npt.NDArray[A
         wanted = math.prod(shape) * dtype.itemsize
         msg = f"{name}: {wanted} bytes of memory are needed and cannot be had; read the volume in parts"
         raise MedcodecError(msg) from error
-
-
-def group_offsets(front: Front, trailer: Trailer, trailer_at: int, *, place: str) -> list[int]:
-    """Return the offset of each group's record.
-
-    Raises
-    ------
-    FormatError
-        If the groups do not fill exactly the space between front and trailer.
-    """
-    if len(trailer.lengths) != len(front.header.grid):
-        msg = f"{place}: {len(front.header.grid)} groups are needed, but {len(trailer.lengths)} are listed"
-        raise FormatError(msg)
-    sizes = np.array([front.end, *trailer.lengths], np.int64)
-    sizes[1:] += RECORD_HEAD.size
-    offsets: list[int] = sizes.cumsum().tolist()
-    end = offsets.pop()
-    if end != trailer_at:
-        msg = f"{place}: the groups end at offset {end}, but the index begins at {trailer_at} (try --salvage)"
-        raise FormatError(msg)
-    return offsets
-
-
-class Wanted(NamedTuple):
-    """A group to decode: its number, the offset of its record, its coded bytes, the shape of its box."""
-
-    number: int
-    offset: int
-    length: int
-    shape: Shape4
 
 
 @dataclass(frozen=True)
@@ -268,45 +234,3 @@ class _Placed:
         if isinstance(error, MedcodecError):
             msg = f"{self._place}: {error}"
             raise type(error)(msg) from error
-
-
-def runs(wanted: Sequence[Wanted], *, voxels: int = _RUN_VOXELS, gap: int = 0) -> Iterator[list[Wanted]]:
-    """Yield groups that follow each other in the file together, as long as they are small.
-
-    They have at most so many ``voxels``, unless it is one group, and at most ``gap`` bytes between two.
-    """
-    run: list[Wanted] = []
-    end = total = 0
-    for group in wanted:
-        total += math.prod(group.shape)
-        if run and (not 0 <= group.offset - end <= gap or total > voxels):
-            yield run
-            run, total = [], math.prod(group.shape)
-        run.append(group)
-        end = group.offset + RECORD_HEAD.size + group.length
-    if run:
-        yield run
-
-
-def find_records(file: ByteSource, groups: int) -> Iterator[tuple[int, int]]:
-    """Yield ``(number, offset)`` of every record whose head is whole, wherever it is: for salvage.
-
-    Parameters
-    ----------
-    file
-        The damaged file.
-    groups
-        How many groups there are; other numbers are ignored.
-    """
-    for offset in range(0, file.size, _SCAN_BYTES):
-        chunk = file.read(offset, _SCAN_BYTES + RECORD_HEAD.size)
-        at = chunk.find(RECORD_MARK)
-        while 0 <= at < _SCAN_BYTES:
-            try:
-                head = RecordHead.parse(chunk[at : at + RECORD_HEAD.size], place="")
-            except (FormatError, IntegrityError):
-                at = chunk.find(RECORD_MARK, at + 1)
-                continue
-            if head.number < groups:
-                yield head.number, offset + at
-            at = chunk.find(RECORD_MARK, at + 1)

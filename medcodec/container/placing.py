@@ -10,8 +10,9 @@ from typing import Any
 import numpy.typing as npt
 
 from medcodec.container.cache import GroupCache
-from medcodec.container.groups import GroupReader, Wanted, runs
+from medcodec.container.groups import GroupReader
 from medcodec.container.parallel import ordered_map
+from medcodec.container.records import Wanted, runs
 from medcodec.container.regions import Cells, Part, Region, select, select_cells
 from medcodec.volume.frames import Shape4
 

@@ -14,18 +14,14 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.cache import GroupCache
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import (
-    GroupReader,
-    allocate,
-    check_voxel_bytes,
-    group_offsets,
-)
+from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.indexing import parse_index
 from medcodec.container.nibabel_header import nibabel_header
 from medcodec.container.parallel import default_threads
 from medcodec.container.placing import RegionReader
 from medcodec.container.preview import preview
+from medcodec.container.records import group_offsets
 from medcodec.container.reduced import Reduction, read_reduced
 from medcodec.container.regions import Region
 from medcodec.container.trailer import Trailer, read_trailer

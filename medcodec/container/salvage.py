@@ -12,10 +12,11 @@ from medcodec.codecs.base import Codec
 from medcodec.container.bytesource import ByteSource
 from medcodec.container.checksums import voxel_sha256
 from medcodec.container.front import Front, read_front
-from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes, find_records
+from medcodec.container.groups import GroupReader, allocate, check_voxel_bytes
 from medcodec.container.header import CodecIdentity, Header
 from medcodec.container.lossy import with_mark
 from medcodec.container.parallel import ordered_map
+from medcodec.container.records import find_records
 from medcodec.container.trailer import Trailer, read_trailer
 from medcodec.errors import MedcodecError, OptionError
 from medcodec.volume.frames import AXIS_NAMES

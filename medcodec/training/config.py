@@ -69,6 +69,8 @@ class DataSettings:
         Greatest number of frames, and height and width in pixels, of a sequence.
     flip, intensity, noise, motion
         Probabilities of mirroring (each axis), of other intensities, of added noise and of synthetic motion.
+    eight_bits
+        Probability of a sequence whose values are rounded to 8 bits.
     """
 
     include: tuple[str, ...] = ("*",)
@@ -81,12 +83,13 @@ class DataSettings:
     intensity: float = 0.3
     noise: float = 0.2
     motion: float = 0.2
+    eight_bits: float = 0.2
 
     def __post_init__(self) -> None:
         require(self.draws >= 1, "data.draws", "is at least 1")
         require(self.frames >= 1, "data.frames", "is at least 1")
         require(self.crop >= 16, "data.crop", "is at least 16")
-        for name in ("flip", "intensity", "noise", "motion"):
+        for name in ("flip", "intensity", "noise", "motion", "eight_bits"):
             require(0 <= getattr(self, name) <= 1, f"data.{name}", "is a probability, 0 to 1")
 
 

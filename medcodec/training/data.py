@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.codecs.adaptive.background import solid_background
+from medcodec.codecs.wavelet.background import filled
 from medcodec.codecs.wavelet.intensity import Intensity
-from medcodec.codecs.wavelet.motion import MotionField, grid_shape, warp
+from medcodec.codecs.wavelet.motion_field import MotionField, grid_shape, warp
 from medcodec.errors import FormatError, MedcodecError, OptionError
 from medcodec.training.config import DataSettings
 from medcodec.volume import ScanSource, Volume, find_scans
@@ -25,6 +27,7 @@ Frames = npt.NDArray[np.int32]
 _SMALLEST_SIDE = 16
 _SMALLEST_SPAN = 8
 _MOTION_SPACING = 32
+_BYTE = 255
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def draw_sequences(
     """Yield sequences drawn from a scan and varied at random.
 
     Integers that span at most 16 bits stay what they are, above the least of the scan; others, and floats,
-    are mapped to 16 bits as the codec does it, with zeros where they are not finite.
+    are mapped to 16 bits as the codec does it, with zeros where they are not finite. A solid background is
+    filled in as the codec does it.
 
     Raises
     ------
@@ -139,7 +143,10 @@ def draw_sequences(
         frames = intensity.forward(_finite(drawn))
         if np.ptp(frames) >= _SMALLEST_SPAN:
             frames = vary(frames, intensity.top, settings, random)
-            yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), intensity.top)
+            frames, top = _coarser(frames, intensity.top, settings, random)
+            mask = solid_background(frames)
+            frames = frames if mask is None else filled(frames, mask)
+            yield TrainingSequence(f"{name}#{number}", np.ascontiguousarray(frames), top)
 
 
 def _finite(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -186,6 +193,13 @@ def vary(frames: Frames, top: int, settings: DataSettings, random: Random) -> Fr
     if random.random() < settings.noise:
         frames = _noisy(frames, top, random)
     return frames
+
+
+def _coarser(frames: Frames, top: int, settings: DataSettings, random: Random) -> tuple[Frames, int]:
+    """Return frames and their range of values, with its probability in 8 bits."""
+    if random.random() >= settings.eight_bits or top <= _BYTE:
+        return frames, top
+    return ((frames.astype(np.int64) * _BYTE + top // 2) // top).astype(np.int32), _BYTE
 
 
 def _scaled(frames: Frames, top: int, random: Random) -> Frames:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.codecs.wavelet.quality import STEP_UNIT
 from medcodec.errors import OptionError
 from medcodec.training.wavelet_samples import CORNER, EDGE, KINDS, OUTSIDE, Recording, Sample, read_recording
 
@@ -18,6 +19,9 @@ _Item = TypeVar("_Item", np.int8, np.int16)
 # What a coefficient of an empty subband weighs, beside those of busy ones.
 _QUIET_WEIGHT = 0.03
 _MEGABYTE = 1 << 20
+_CELL = 16  # blocks along each side of the cells that crops of pictures are drawn by
+# Mean squared errors below this part of a squared step are not worth more effort.
+ERROR_FLOOR = 0.005
 # Features that change their sign with the levels: of the parent, and of the steps before.
 _SIGNED = (17, 22, 23, 24, 25)
 
@@ -34,11 +38,44 @@ class Batch:
         int16 of shape (crops, 4, height, width); `OUTSIDE` where there is nothing.
     steps
         int32 of shape (crops,).
+    weights
+        float32 of shape (crops,): what errors of a crop weigh, so that in the mean they make up the share of
+        their pictures' errors that is left; 1 for subbands.
     """
 
     features: npt.NDArray[np.int8]
     targets: npt.NDArray[np.int16]
     steps: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+
+
+class _Places:
+    """Where crops of a picture are taken: half of them anywhere, half where there is more to correct."""
+
+    def __init__(self, sample: Sample) -> None:
+        inside = sample.targets != OUTSIDE
+        errors = np.where(inside, sample.targets * np.float32(STEP_UNIT / sample.step), 0) ** 2
+        mean_error = float(errors.sum() / inside.sum())
+        self._height, self._width = sample.targets.shape[1:]
+        area, error = (_cells(plane.sum(0, dtype=np.float64)) for plane in (inside, errors))
+        self._columns = area.shape[1]
+        area /= area.sum()
+        shares = (area + error / max(error.sum(), 1e-9)).ravel() / 2
+        self._sums = np.cumsum(shares)
+        self._weights = area.ravel() / shares / (mean_error + ERROR_FLOOR)
+
+    def draw(self, size: int, random: Random) -> tuple[int, int, float]:
+        """Return the first row and column of a crop, and what its errors weigh."""
+        cell = min(int(np.searchsorted(self._sums, random.random())), len(self._sums) - 1)
+        middle = np.array(divmod(cell, self._columns)) * _CELL + random.integers(_CELL, size=2)
+        largest = np.maximum([self._height - size, self._width - size], 0)
+        y, x = np.clip(middle - size // 2, 0, largest).tolist()
+        return y, x, float(self._weights[cell])
+
+
+def _cells(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], _CELL), axis=0)
+    return np.add.reduceat(rows, np.arange(0, plane.shape[1], _CELL), axis=1)
 
 
 class SamplePool:
@@ -62,6 +99,7 @@ class SamplePool:
         self._whole = False
         self._samples: dict[str, list[Sample]] = {}
         self._sums: dict[str, npt.NDArray[np.float64]] = {}
+        self._places: dict[str, list[_Places]] = {}
 
     def turn_to(self, number: int) -> None:
         """Hold the files of a round; nothing is read again where all files fit."""
@@ -83,6 +121,8 @@ class SamplePool:
         self._samples = {kind: [one for each in recordings for one in each.samples[kind]] for kind in KINDS}
         weights = {kind: [_weight(kind, one) for one in many] for kind, many in self._samples.items()}
         self._sums = {kind: np.cumsum(many) for kind, many in weights.items()}
+        pictures = (kind for kind in KINDS if kind not in (EDGE, CORNER))
+        self._places = {kind: [_Places(one) for one in self._samples[kind]] for kind in pictures}
 
     def has(self, kind: str) -> bool:
         """Tell whether there are samples of a kind."""
@@ -90,6 +130,8 @@ class SamplePool:
 
     def batch(self, kind: str, crops: int, size: int, random: Random) -> Batch:
         """Return random crops; those of subbands are negated at random, those of pictures are mirrored.
+
+        Crops of pictures are drawn from where errors are more often, and weigh less there.
 
         Parameters
         ----------
@@ -110,17 +152,22 @@ class SamplePool:
         channels = samples[0].features.shape[0]
         features = np.zeros((crops, channels, size, size), np.int8)
         targets = np.full((crops, 4, size, size), OUTSIDE, np.int16)
+        weights = np.ones(crops, np.float32)
         change = _negated if kind in (EDGE, CORNER) else _mirrored
         for number, index in enumerate(chosen):
             source = samples[index]
             _, height, width = source.features.shape
-            y, x = (int(random.integers(max(1, length - size + 1))) for length in (height, width))
+            if kind in self._places:
+                y, x, weights[number] = self._places[kind][index].draw(size, random)
+            else:
+                y, x = (int(random.integers(max(1, length - size + 1))) for length in (height, width))
             window = (slice(None), slice(y, y + size), slice(x, x + size))
             crop, wanted = change(source.features[window], source.targets[window], random)
             rows, columns = crop.shape[1:]
             features[number, :, :rows, :columns] = crop
             targets[number, :, :rows, :columns] = wanted
-        return Batch(features, targets, np.array([samples[index].step for index in chosen], np.int32))
+        steps = np.array([samples[index].step for index in chosen], np.int32)
+        return Batch(features, targets, steps, weights)
 
 
 def _weight(kind: str, sample: Sample) -> float:

@@ -169,9 +169,19 @@ class _Training:
         loop.train(lambda: self._save(run))
         if processes.writes:
             # The model first: with a checkpoint after the stage, samples may be asked for that it makes.
-            _write(self._out / f"stage-{stage.name}.medm", networks.export_model(run.networks).to_bytes())
+            _write(self._out / f"stage-{stage.name}.medm", self._model(run).to_bytes())
         self._save(run)
         processes.wait()
+
+    def _model(self, run: Run) -> WaveletModel:
+        """Return the integer networks; those that no stage trains are what they were at the start."""
+        made = dict(networks.export_model(run.networks).networks)
+        if self._config.model.start:
+            groups = {group for stage in self._config.stages for group in stage.networks}
+            trained = {name for group in groups for name in networks.members(group)}
+            before = model_of(current_model(self._config.model.start)).networks
+            made.update((name, network) for name, network in before.items() if name not in trained)
+        return WaveletModel(made)
 
     def _samples(self, number: int, scans: Sequence[ScanSource], *, validation: bool = False) -> list[Path]:
         """Return the files of samples of a stage; what is missing is made, by all processes together."""
@@ -190,7 +200,7 @@ class _Training:
         seed = [self._config.loop.seed, _FOR_VALIDATION if validation else number]
         data = self._config.data
         if validation:
-            data = replace(data, flip=0.0, intensity=0.0, noise=0.0, motion=0.0)
+            data = replace(data, flip=0.0, intensity=0.0, noise=0.0, motion=0.0, eight_bits=0.0)
         return SampleMaker(self._out / SAMPLES, data, self._config.samples, tuple(seed), model)
 
     def _before(self, number: int) -> WaveletModel:
@@ -201,7 +211,7 @@ class _Training:
         return WaveletModel.from_bytes((self._out / f"stage-{name}.medm").read_bytes())
 
     def _leave(self, run: Run, trained: Trained, command: str) -> None:
-        model = networks.export_model(run.networks)
+        model = self._model(run)
         figures = self._figures(run)
         _write(trained.model, model.to_bytes())
         hashes = {scan: scan_sha256(scan) for scan in (*self._scans.training, *self._scans.validation)}

@@ -19,7 +19,7 @@ from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
-from medcodec.codecs.wavelet.quality import quality_of
+from medcodec.codecs.wavelet.quality import STEP_UNIT, quality_of
 from medcodec.codecs.wavelet.stream import pack_choices, parse
 from medcodec.codecs.wavelet.subbands import LOW
 from medcodec.errors import FormatError, UnsupportedDataError
@@ -171,9 +171,7 @@ class TrainableWavelet(TrainableCodec):
                 network = self.networks[name if name == FUSE else coded.model.enhancers[number - 1]]
                 features = torch.from_numpy(sample.features).to(device).float()[None]
                 pixels = nn.functional.pixel_shuffle(network(features).float(), 2)
-                correction = pixels[0, 0, :height, :width] * (
-                    networks.CORRECTION * sample.step / networks.STEP_UNIT
-                )
+                correction = pixels[0, 0, :height, :width] * (networks.CORRECTION * sample.step / STEP_UNIT)
                 gradients[sequence, frame] += correction - correction.detach()
         intensity = coded.intensity
         unit = 1.0 if intensity.lossless else (intensity.high - intensity.low) / intensity.levels

@@ -18,6 +18,7 @@ from medcodec.codecs.wavelet.model import (
     current_model,
     model_of,
 )
+from medcodec.codecs.wavelet.quality import STEP_UNIT
 from medcodec.errors import OptionError
 from medcodec.training.config import ModelSettings
 from medcodec.training.growth import grow
@@ -28,11 +29,8 @@ _INPUT_SCALE = 1 / 32
 _OUTPUT_SCALE = 1 / 256
 # Features of what is known before the first step; those of the steps follow, magnitudes and then signed.
 _KNOWN = 18
-# A picture network's unit: half a step, and steps are in 1/16 of a working unit.
+# A picture network's unit: half a step.
 CORRECTION = 0.5
-STEP_UNIT = 16
-# Errors below these parts of a squared step are not worth more effort.
-_FLOORS = {FUSE: 0.01, ENHANCE: 0.005}
 # Logits before training: most coefficients are zero, signs are even.
 _FIRST_LOGITS = (-1.0, 0.0, -1.0, -0.5)
 
@@ -182,15 +180,18 @@ def picture_errors(
     return after, before
 
 
-def picture_loss(name: str, errors: torch.Tensor) -> torch.Tensor:
-    """Return the mean logarithm of errors, so that all scans and rates matter alike."""
-    return torch.log(errors + _FLOORS[kind_of(name)]).mean()
+def picture_loss(errors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the mean of errors times what they weigh: the share of pictures' errors that is left.
+
+    So all scans and rates matter alike, and within a picture each squared error does.
+    """
+    return (errors * weights).mean()
 
 
-def gain_db(name: str, after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """Return the mean gain of a correction in decibels, of errors that are worth it."""
-    floor = _FLOORS[kind_of(name)]
-    return (10 * torch.log10((before + floor) / (after + floor))).mean()
+def gain_db(after: torch.Tensor, before: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the gain of a correction in decibels, of errors that are weighed as for `picture_loss`."""
+    left, all_of_it = (picture_loss(errors, weights).clamp(min=1e-12) for errors in (after, before))
+    return 10 * torch.log10(all_of_it / left)
 
 
 def of_kinds(names: Iterable[str]) -> dict[str, list[str]]:

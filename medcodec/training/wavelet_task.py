@@ -85,5 +85,6 @@ class WaveletTask:
         targets = torch.from_numpy(batch.targets.astype(np.int32)).to(self._device)
         steps = torch.from_numpy(batch.steps).to(self._device)
         after, before = networks.picture_errors(self._output(name, features), targets, steps)
-        loss = networks.picture_loss(name, after)
-        return Measured(loss, networks.gain_db(name, after, before), torch.ones_like(loss))
+        weights = torch.from_numpy(batch.weights).to(self._device)
+        loss = networks.picture_loss(after, weights)
+        return Measured(loss, networks.gain_db(after, before, weights), torch.ones_like(loss))

@@ -34,7 +34,8 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def decoded_groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list to which every group that is decoded adds its number."""
-    from medcodec.container.groups import GroupReader, Wanted
+    from medcodec.container.groups import GroupReader
+    from medcodec.container.records import Wanted
 
     numbers: list[int] = []
     decode, place = GroupReader.decode_some, GroupReader.place_run

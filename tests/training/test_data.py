@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from medcodec.training.config import DataSettings
 from medcodec.training.data import draw_sequences, read_sequences, scan_sha256, training_scans, vary
 from medcodec.volume import find_scans, from_array
 
-STILL = DataSettings(draws=12, frames=6, crop=40, flip=0, intensity=0, noise=0, motion=0)
+STILL = DataSettings(draws=12, frames=6, crop=40, flip=0, intensity=0, noise=0, motion=0, eight_bits=0)
 SETTINGS = DataSettings(draws=12, frames=5, crop=36)
 
 
@@ -99,3 +101,22 @@ def test_variations_stay_in_range(seed, top):
     varied = vary(frames, top, always, random)
     assert sorted(varied.shape[2:]) == [20, 33]
     assert 0 <= varied.min() <= varied.max() <= top
+
+
+def test_some_sequences_are_of_8_bits():
+    values = np.random.default_rng(0).integers(0, 4001, (24, 20, 3))
+    values[0, 0, :2] = 0, 4000
+    rounded = np.floor(values * 255 / 4000 + 0.5)
+    for sequence in draw_sequences(
+        from_array(values), "made up", replace(STILL, eight_bits=1), np.random.default_rng(0)
+    ):
+        assert sequence.top == 255
+        assert np.isin(sequence.frames, rounded).all()
+
+
+def test_padding_is_filled_in():
+    values = np.full((40, 40, 6), -2000)
+    values[:, 12:] = np.random.default_rng(0).integers(900, 1000, (40, 28, 6))
+    sequences = list(draw_sequences(from_array(values), "padded", STILL, np.random.default_rng(0)))
+    assert sequences
+    assert all(sequence.frames.min() > 2000 for sequence in sequences)

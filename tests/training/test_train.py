@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,14 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 from medcodec.cli.run import run as run_cli
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
-from medcodec.codecs.wavelet.model import CONTEXT_NAMES, ENHANCE, FUSE, WaveletModel
+from medcodec.codecs.wavelet.model import (
+    CONTEXT_NAMES,
+    ENHANCE,
+    FUSE,
+    WaveletModel,
+    current_model,
+    model_of,
+)
 from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.errors import OptionError
 from medcodec.training.loop import learning_rate, read_checkpoint
@@ -49,6 +57,25 @@ def test_curve_has_all_networks(trained):
     assert {row["network"] for row in second} == set(CONTEXT_NAMES)
     assert {row["rounded"] for row in second} == {"1"}
     assert {row["unit"] for row in rows} == {"bits per decision", "dB gained"}
+
+
+def test_networks_that_are_not_trained_stay_what_they_were(scans, recipe, tmp_path):
+    text = recipe.read_text()
+    text = text[: text.index("[[stages]]")].replace('"tiny"', '"tiny"\nstart = "small"\nenhance_layers = 5')
+    text = text.replace("context_channels = 8", "context_channels = 32").replace(
+        "picture_channels = 4", "picture_channels = 64"
+    )
+    stage = {"name": "only", "networks": ["enhance-noisy"], "steps": 2, "learning_rate": 1e-3}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in stage.items()]
+    (tmp_path / "one.toml").write_text(text + "\n".join(["[[stages]]", *lines]))
+    trained = train_wavelet(
+        load_config(tmp_path / "one.toml"), [scans / "cine.nii"], tmp_path / "run", threads=1
+    )
+    small, made = model_of(current_model("small")), WaveletModel.from_bytes(trained.model.read_bytes())
+    assert made.enhancers == (ENHANCE, "enhance-noisy")
+    for name, network in small.networks.items():
+        assert made.networks[name].sha256 == network.sha256
+    assert made.networks["enhance-noisy"].sha256 != small.networks[ENHANCE].sha256
 
 
 def test_card_tells_where_it_comes_from(trained, scans, recipe):

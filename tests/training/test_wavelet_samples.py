@@ -26,6 +26,7 @@ from medcodec.training.wavelet_samples import (
     KINDS,
     OUTSIDE,
     Recording,
+    Sample,
     SampleMaker,
     read_recording,
     record,
@@ -165,3 +166,21 @@ def test_pools_are_bounded_and_follow_their_seed(recording, tmp_path):
         assert np.array_equal(batches[0].targets, batches[1].targets)
         assert batches[0].features.any()
         assert (batches[0].targets != OUTSIDE).any()
+
+
+def test_crops_of_pictures_make_up_their_errors(tmp_path):
+    """Crops come from where errors are, and weigh so much that their mean is that of the whole picture."""
+    random, step = np.random.default_rng(3), 160
+    targets = random.integers(-2, 3, (4, 90, 121)).astype(np.int16)
+    targets[:, 30:50, 70:80] *= 30
+    targets[2:, -1] = OUTSIDE
+    recording = Recording()
+    recording.samples[ENHANCE].append(Sample(np.zeros((12, 90, 121), np.int8), targets, step, (0, 0, -1, -1)))
+    write_recording(tmp_path / "one.npz", recording)
+    pool = SamplePool([tmp_path / "one.npz"], budget_megabytes=100, seed=[1])
+    pool.turn_to(0)
+    batch = pool.batch(ENHANCE, 4000, 12, np.random.default_rng(5))
+    inside = batch.targets != OUTSIDE
+    errors = np.where(inside, (batch.targets * 16.0 / step) ** 2, 0).sum((1, 2, 3)) / inside.sum((1, 2, 3))
+    assert (batch.weights * errors).mean() == pytest.approx(1, abs=0.1)
+    assert (errors > 1).mean() > 0.4  # of all windows of that size a twelfth

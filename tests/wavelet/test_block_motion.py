@@ -19,7 +19,8 @@ from medcodec.codecs.wavelet.block_motion import (
     units_shape,
 )
 from medcodec.codecs.wavelet.encoder import Effort
-from medcodec.codecs.wavelet.motion import Motion, MotionField, MotionMode, compensate, grid_shape, warp
+from medcodec.codecs.wavelet.motion import Motion, MotionMode, compensate
+from medcodec.codecs.wavelet.motion_field import MotionField, grid_shape, warp
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.errors import FormatError
 

@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcodec.codecs.wavelet.motion import (
-    BY_FIELDS,
-    MAX_VECTOR,
-    SPACINGS,
-    Motion,
-    MotionField,
-    MotionMode,
-    grid_shape,
-)
+from medcodec.codecs.wavelet.motion import BY_FIELDS, Motion, MotionMode
+from medcodec.codecs.wavelet.motion_field import MAX_VECTOR, SPACINGS, MotionField, grid_shape
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.errors import FormatError
 

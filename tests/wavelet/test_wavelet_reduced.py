@@ -14,7 +14,8 @@ from medcodec import _native
 from medcodec.cli import main
 from medcodec.codecs.wavelet import coefficients
 from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
-from medcodec.codecs.wavelet.motion import SPACINGS, Motion, MotionField, MotionMode, grid_shape
+from medcodec.codecs.wavelet.motion import Motion, MotionMode
+from medcodec.codecs.wavelet.motion_field import SPACINGS, MotionField, grid_shape
 from medcodec.codecs.wavelet.reduced import closure, shorter
 from medcodec.codecs.wavelet.transform import Transform
 from medcodec.errors import FormatError, IntegrityError, OptionError

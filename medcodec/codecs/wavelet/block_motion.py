@@ -9,7 +9,7 @@ Along an axis the block of pixels ``a`` to ``b - 1`` has the weight ``min(2u, 2(
 + u)`` at pixel x, with the unit u, where that is positive: it reaches half a unit into its neighbours. At
 the edge of the frame it does not fall. A pixel is the sum of the blocks' samples times both weights, plus
 ``2u^2``, divided by ``4u^2`` and rounded down. Samples between pixels are those of
-`medcodec.codecs.wavelet.motion`.
+`medcodec.codecs.wavelet.motion_field`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec import _native
-
-Frame = npt.NDArray[np.int32]
+from medcodec.codecs.wavelet.motion_field import Frame
 
 UNITS = (8, 16)
 LARGEST_BLOCK = 64

@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from medcodec import _native
-from medcodec.codecs.wavelet.motion import (
-    BY_FIELDS,
-    Frame,
-    Motion,
-    MotionField,
-    MotionMode,
-    grid_shape,
-    shared_scales,
-)
+from medcodec.codecs.wavelet.motion import BY_FIELDS, Motion, MotionMode, shared_scales
+from medcodec.codecs.wavelet.motion_field import Frame, MotionField, grid_shape
 
 _PENALTY_UNITS = 256
 

@@ -54,7 +54,8 @@ import numpy as np
 
 from medcodec import _native
 from medcodec.codecs.wavelet.block_motion import UNITS, MotionBlocks, units_shape
-from medcodec.codecs.wavelet.motion import BY_BLOCKS, SPACINGS, Motion, MotionField, MotionMode, grid_shape
+from medcodec.codecs.wavelet.motion import BY_BLOCKS, Motion, MotionMode
+from medcodec.codecs.wavelet.motion_field import SPACINGS, MotionField, grid_shape
 from medcodec.errors import FormatError
 
 _MODES = 8

@@ -18,7 +18,8 @@ from medcodec.codecs.wavelet.coefficients import PARTS, FrameLevels
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, picture_of
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
-from medcodec.codecs.wavelet.motion import SPACINGS, Motion, MotionField, blend, compensate, grid_shape
+from medcodec.codecs.wavelet.motion import Motion, blend, compensate
+from medcodec.codecs.wavelet.motion_field import SPACINGS, MotionField, grid_shape
 from medcodec.codecs.wavelet.stream import parse
 from medcodec.codecs.wavelet.subbands import Plane, level_count, reduced
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
