@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from medcodec import _native
 from medcodec.codecs.adaptive.mapping_forms import BLOCK, MANTISSA_BITS, common_zeros
 from medcodec.codecs.adaptive.mapping_lattice import (
     EXACT_SUM,
@@ -193,7 +194,7 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield _lattice(QUOTIENT, scale)
     thinned = values[:: max(1, len(values) // _SUBSAMPLE)].astype(np.float64)
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
-    step = _smallest_step(values)
+    step = _native.mapping_smallest_step(values)
     for low, high, _ in _slopes(np.abs(thinned), half, step):
         yield from _scaled(low, high)
     reference = int(np.argmin(np.abs(thinned)))
@@ -234,40 +235,6 @@ def _dyadic_scale(values: AnyArray) -> float | None:
         if lowest <= -1000 or _spread(values) / 2.0 ** min(lowest, 1000) >= _DYADIC_SPAN:
             return None
     return float(2.0**-lowest) if lowest < 1000 else None
-
-
-def _smallest_step(values: AnyArray) -> tuple[float, float]:
-    """Return a range for the smallest clear difference of neighbouring values; (0, 0) if there is none.
-
-    Differences that are at most half larger must be the same one: together they narrow the range.
-    """
-    smallest = least_slack = np.inf
-    # Few enough are found once.
-    known = list(_clear_steps(values)) if len(values) <= BLOCK else None
-    for steps, slack in known or _clear_steps(values):
-        if len(steps) and steps.min() < smallest:
-            found = int(np.argmin(steps))
-            smallest, least_slack = float(steps[found]), float(slack[found])
-    if smallest == np.inf:
-        return 0.0, 0.0
-    low, high = -np.inf, np.inf
-    for steps, slack in known or _clear_steps(values):
-        same = steps < 1.5 * smallest
-        low = max(low, float((steps - slack)[same].max(initial=-np.inf)))
-        high = min(high, float((steps + slack)[same].min(initial=np.inf)))
-    if low < high:
-        return low, high
-    return smallest - least_slack, smallest + least_slack
-
-
-def _clear_steps(values: AnyArray) -> Iterator[tuple[Doubles, Doubles]]:
-    """Yield the clear differences of neighbouring values, and by how much rounding may have changed them."""
-    for start in range(0, len(values) - 1, BLOCK):
-        some = values[start : start + BLOCK + 1]
-        half = np.spacing(np.abs(some)).astype(np.float64) / 2
-        steps, slack = np.diff(some.astype(np.float64)), half[1:] + half[:-1]
-        clear = steps > 4 * slack
-        yield steps[clear], slack[clear]
 
 
 def _slopes(
