@@ -13,18 +13,27 @@
 namespace medcodec::blocks {
 namespace {
 
+// What a stream is made of, but for its head.
+struct Gathered {
+    Predictors predictors;
+    std::vector<LevelToken> tokens, choices;
+    std::vector<Counts> token_counts, choice_counts;
+    BitSink raw;
+};
+
 template <class T>
 class FrameEncoder {
   public:
     using U = typename generic::Arithmetic<T>::Unsigned;
 
-    FrameEncoder(const Planes<T>& planes, const Load& load, const Kernels& kernels, const Header& header)
+    FrameEncoder(const Planes<T>& planes, const Load& load, const Kernels& kernels, const Header& header, Gathered& out)
         : planes_(planes),
           load_(load),
           shape_(planes.shape()),
           ops_{kernels},
           header_(header),
           range_(header.span),
+          out_(out),
           stride_(shape_.width + kPadRight),
           residuals_(static_cast<std::size_t>(kBlock * stride_)),
           activity_(shape_),
@@ -33,32 +42,27 @@ class FrameEncoder {
           tokens_(line_.size()),
           levels_(line_.size()) {}
 
-    // Appends the stream to `out`; false, and nothing appended, if that would take `limit` bytes or more.
-    bool encode(std::size_t limit, ByteWriter& out) {
-        predictors_ = train(planes_, load_, ops_.k, header_.span);
+    // False if the stream would take `limit` bytes or more.
+    bool encode(std::size_t limit) {
+        out_.predictors = train(planes_, load_, ops_.k, header_.span);
         if (limit != kNoLimit) {
             code_frames();
             if (least_size() >= limit) return false;
         }
         keeps_ = true;
-        tokens_.resize(static_cast<std::size_t>(shape_.voxels() + kPadRight));
-        levels_.resize(tokens_.size());
+        out_.tokens.reserve(static_cast<std::size_t>(shape_.voxels()));
         code_frames();
-        tokens_.resize(at_);
-        levels_.resize(at_);
-        assemble(out);
         return true;
     }
 
   private:
     void code_frames() {
-        for (auto* counts : {&token_counts_, &more_counts_, &choice_counts_}) counts->assign(kAllLevels, {});
-        choices_.clear();
-        choice_levels_.clear();
+        for (auto* counts : {&out_.token_counts, &more_counts_, &out_.choice_counts}) counts->assign(kAllLevels, {});
+        out_.choices.clear();
         for (std::int64_t s = 0; s < shape_.sequences; ++s)
             for (std::int64_t f = 0; f < shape_.frames; ++f) encode_frame(s, f);
-        for (std::size_t i = 0; i < token_counts_.size(); ++i)
-            for (std::size_t t = 0; t < kMaxTokens; ++t) token_counts_[i][t] += more_counts_[i][t];
+        for (std::size_t i = 0; i < more_counts_.size(); ++i)
+            for (std::size_t t = 0; t < kMaxTokens; ++t) out_.token_counts[i][t] += more_counts_[i][t];
     }
 
     void encode_frame(std::int64_t s, std::int64_t f) {
@@ -76,7 +80,7 @@ class FrameEncoder {
         RowTaps<T> rows[kBlock];
         const T* voxels[kBlock];
         BlockTask<T> task{
-            rows,           0,          0,          0, voxels, predictors_.weights[cls], predictors_.count[cls],
+            rows,           0,          0,          0, voxels, out_.predictors.weights[cls], out_.predictors.count[cls],
             tap_pairs(cls), range_.low, range_.high};
         task.row_count = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.height - y));
         for (int j = 0; j < task.row_count; ++j) {
@@ -88,9 +92,8 @@ class FrameEncoder {
             task.column = x;
             task.columns = static_cast<int>(std::min<std::int64_t>(kBlock, shape_.width - x));
             const int choice = ops_.choose_block(task, residuals_.data() + x, stride_);
-            choices_.push_back(static_cast<std::uint8_t>(choice));
-            choice_levels_.push_back(static_cast<std::uint8_t>(left));
-            ++choice_counts_[static_cast<std::size_t>(left)][static_cast<std::size_t>(choice)];
+            out_.choices.push_back(level_token(static_cast<std::uint8_t>(left), static_cast<std::uint8_t>(choice)));
+            ++out_.choice_counts[static_cast<std::size_t>(left)][static_cast<std::size_t>(choice)];
             left = choice;
         }
     }
@@ -110,33 +113,37 @@ class FrameEncoder {
         const int classes = frame_class(s, f) == kIntra ? 0 : 2;
 
         for (std::int64_t i = 0; i < even; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i];
-        ops_.k.even_levels(rows, even, levels_.data() + at_);
+        ops_.k.even_levels(rows, even, levels_.data());
         code_phase(even, classes, activity_.even(s, f, y));
         for (std::int64_t i = 0; i < odd; ++i) line_[static_cast<std::size_t>(i)] = residuals[2 * i + 1];
-        ops_.k.odd_levels(rows, odd, levels_.data() + at_);
+        ops_.k.odd_levels(rows, odd, levels_.data());
         code_phase(odd, classes + 1, activity_.odd(s, f, y));
     }
 
     void code_phase(std::int64_t count, int context_class, std::uint16_t* magnitudes) {
-        std::uint8_t* tokens = tokens_.data() + at_;
-        std::uint8_t* levels = levels_.data() + at_;
+        std::uint8_t *tokens = tokens_.data(), *levels = levels_.data();
         ops_.tokenise(line_.data(), count, header_.magnitude_shift, zigzag_.data(), tokens, magnitudes);
         const int offset = context_class * kLevels;
         for (std::int64_t i = 0; i < count; ++i) levels[i] = static_cast<std::uint8_t>(levels[i] + offset);
         // Two sets of counters: the same one is seldom needed twice in a row.
+        Counts *counts = out_.token_counts.data(), *more = more_counts_.data();
         std::int64_t i = 0;
         for (; i + 1 < count; i += 2) {
-            ++token_counts_[levels[i]][tokens[i]];
-            ++more_counts_[levels[i + 1]][tokens[i + 1]];
+            ++counts[levels[i]][tokens[i]];
+            ++more[levels[i + 1]][tokens[i + 1]];
         }
-        if (i < count) ++token_counts_[levels[i]][tokens[i]];
+        if (i < count) ++counts[levels[i]][tokens[i]];
         if (!keeps_) return;
         put_raw(tokens, count);
-        at_ += static_cast<std::size_t>(count);
+        const std::size_t before = out_.tokens.size();
+        out_.tokens.resize(before + static_cast<std::size_t>(count));
+        LevelToken* kept = out_.tokens.data() + before;
+        for (i = 0; i < count; ++i) kept[i] = level_token(levels[i], tokens[i]);
     }
 
     void put_raw(const std::uint8_t* tokens, std::int64_t count) {
-        raw_.make_room(static_cast<std::size_t>(count));
+        BitSink& raw = out_.raw;
+        raw.make_room(static_cast<std::size_t>(count));
         constexpr std::int64_t kTogether = sizeof(T) == 2 ? 4 : 1;  // at most 56 bits
         std::int64_t i = 0;
         for (; i + kTogether <= count; i += kTogether) {
@@ -148,21 +155,21 @@ class FrameEncoder {
                          << filled;
                 filled += bits;
             }
-            raw_.put(value, filled);
+            raw.put(value, filled);
         }
         for (; i < count; ++i) {
             const int bits = kTokenValues.bits[tokens[i]];
-            raw_.put(zigzag_[static_cast<std::size_t>(i)] & ((1u << bits) - 1), bits);
+            raw.put(zigzag_[static_cast<std::size_t>(i)] & ((1u << bits) - 1), bits);
         }
     }
 
     // Fewer bytes than the stream will have: what the tokens' frequencies say, and a little less for coding them.
     std::size_t least_size() const {
-        const ContextModel model = choose_contexts(token_counts_, kContextClasses);
+        const ContextModel model = choose_contexts(out_.token_counts, kContextClasses);
         std::uint64_t raw = 0, coded = 0;  // bits, and units of 2**-kLogBits of them
-        for (std::size_t i = 0; i < token_counts_.size(); ++i)
+        for (std::size_t i = 0; i < out_.token_counts.size(); ++i)
             for (std::size_t t = 0; t < kMaxTokens; ++t) {
-                const std::uint64_t count = token_counts_[i][t];
+                const std::uint64_t count = out_.token_counts[i][t];
                 if (!count) continue;
                 raw += count * kTokenValues.bits[t];
                 const std::uint32_t frequency = model.frequency[model.context[i]][t];
@@ -170,39 +177,6 @@ class FrameEncoder {
             }
         coded >>= kLogBits;
         return static_cast<std::size_t>((raw + coded - coded / kSlack) / 8);
-    }
-
-    void assemble(ByteWriter& out) {
-        const int lanes = header_.flags & kManyLanes ? kMaxLanes : kFewLanes;
-        const ContextModel choice_model = choose_contexts(choice_counts_, 1);
-        const ContextModel token_model = choose_contexts(token_counts_, kContextClasses);
-        BitWriter models;
-        write_predictors(models);
-        write_model(choice_model, 1, models);
-        write_model(token_model, kContextClasses, models);
-        const std::vector<std::uint8_t> side = models.finish();
-        const std::int64_t blocks = static_cast<std::int64_t>(choices_.size());
-        const auto choices = encode_tokens(choices_, choice_levels_, {1, blocks, 0}, choice_model, 1);
-        const auto raw = raw_.finish();
-        const std::int64_t odd = shape_.width / 2;
-        const Phases phases{shape_.sequences * shape_.frames * shape_.height, shape_.width - odd, odd};
-        const auto tokens = encode_tokens(tokens_, levels_, phases, token_model, lanes);
-        tokens_ = {};
-        levels_ = {};
-        out.data.reserve(out.data.size() + 12 + side.size() + choices.size() + raw.size() + tokens.size());
-        out.put(side.size(), 4);
-        out.put(choices.size(), 4);
-        out.put(raw.size(), 4);
-        for (const auto* part : {&side, &choices, &raw, &tokens}) out.append(*part);
-    }
-
-    void write_predictors(BitWriter& out) const {
-        for (int c = 0; c < kFrameClasses; ++c) {
-            out.put(static_cast<std::uint32_t>(predictors_.count[c]), 4);
-            for (int k = 0; k < predictors_.count[c]; ++k)
-                for (int t = 0; t < 2 * tap_pairs(c); ++t)
-                    out.put(static_cast<std::uint32_t>(predictors_.weights[c][k][t]) & 0xffff, 16);
-        }
     }
 
     static constexpr std::uint64_t kSlack = 256;  // of what tokens take, one part in so many
@@ -213,18 +187,49 @@ class FrameEncoder {
     Ops<T> ops_;
     const Header& header_;
     Range<T> range_;
+    Gathered& out_;
     bool keeps_ = false;  // the tokens of all rows; else only the current row's
-    Predictors predictors_;
     std::ptrdiff_t stride_;
     std::vector<T> residuals_;  // of a row of blocks
     ActivityStore activity_;
     std::vector<T> line_;  // residuals of one phase
     std::vector<U> zigzag_;
-    std::vector<std::uint8_t> tokens_, levels_, choices_, choice_levels_;
-    std::size_t at_ = 0;
-    std::vector<Counts> token_counts_, more_counts_, choice_counts_;
-    BitSink raw_;
+    std::vector<std::uint8_t> tokens_, levels_;
+    std::vector<Counts> more_counts_;
 };
+
+void write_predictors(const Predictors& predictors, BitWriter& out) {
+    for (int c = 0; c < kFrameClasses; ++c) {
+        out.put(static_cast<std::uint32_t>(predictors.count[c]), 4);
+        for (int k = 0; k < predictors.count[c]; ++k)
+            for (int t = 0; t < 2 * tap_pairs(c); ++t)
+                out.put(static_cast<std::uint32_t>(predictors.weights[c][k][t]) & 0xffff, 16);
+    }
+}
+
+// Appends what was gathered to `out`, and takes it away.
+void assemble(Gathered& all, const Shape& shape, int lanes, ByteWriter& out) {
+    const ContextModel choice_model = choose_contexts(all.choice_counts, 1);
+    const ContextModel token_model = choose_contexts(all.token_counts, kContextClasses);
+    BitWriter models;
+    write_predictors(all.predictors, models);
+    write_model(choice_model, 1, models);
+    write_model(token_model, kContextClasses, models);
+    const std::vector<std::uint8_t> side = models.finish();
+    const std::int64_t blocks = static_cast<std::int64_t>(all.choices.size()), odd = shape.width / 2;
+    const EncodedTokens choices(std::move(all.choices), {1, blocks, 0}, choice_model, 1);
+    const Phases phases{shape.sequences * shape.frames * shape.height, shape.width - odd, odd};
+    const EncodedTokens tokens(std::move(all.tokens), phases, token_model, lanes);
+    const std::vector<std::uint8_t> raw = all.raw.finish();
+    out.data.reserve(out.data.size() + 12 + side.size() + choices.size() + raw.size() + tokens.size());
+    out.put(side.size(), 4);
+    out.put(choices.size(), 4);
+    out.put(raw.size(), 4);
+    out.append(side);
+    choices.append_to(out);
+    out.append(raw);
+    tokens.append_to(out);
+}
 
 template <class T, class Value>
 void fill(Planes<T>& planes, std::int64_t s, std::int64_t f, const Value* voxels, const Header& header,
@@ -252,11 +257,16 @@ void write_head(Mode mode, const Header& header, const ValueMap& map, ByteWriter
 template <class T, class Value>
 std::vector<std::uint8_t> encode_coded(const Value* voxels, const Shape& shape, Header header, const ValueMap& map,
                                        const Kernels& kernels, std::size_t limit) {
-    Planes<T> planes(canonical(shape), 1);
-    const Load load = [&](std::int64_t s, std::int64_t f) { fill(planes, s, f, voxels, header, map); };
+    const Shape frames = canonical(shape);
+    Gathered all;
+    {
+        Planes<T> planes(frames, true);
+        const Load load = [&](std::int64_t s, std::int64_t f) { fill(planes, s, f, voxels, header, map); };
+        if (!FrameEncoder<T>(planes, load, kernels, header, all).encode(limit)) return {};
+    }
     ByteWriter out;
     write_head(kCoded, header, map, out);
-    if (!FrameEncoder<T>(planes, load, kernels, header).encode(limit, out)) return {};
+    assemble(all, frames, header.flags & kManyLanes ? kMaxLanes : kFewLanes, out);
     return std::move(out.data);
 }
 

@@ -47,22 +47,22 @@ EncodeTables encode_tables(const ContextModel& model) {
 
 class Encoder {
   public:
-    Encoder(const ContextModel& model, std::size_t tokens, int lanes)
-        : tables_(encode_tables(model)),
-          words_(new std::uint16_t[tokens]),
-          end_(tokens),
-          at_(tokens),
-          mask_(lanes - 1) {
+    Encoder(const ContextModel& model, std::vector<std::uint16_t>& words, int lanes)
+        : tables_(encode_tables(model)), words_(words.data()), at_(words.size()), states_(lanes, kStateLow) {
         for (int i = 0; i < kAllLevels; ++i) of_level_[i] = tables_[model.context[i]].data();
-        for (std::uint32_t& state : state_) state = kStateLow;
     }
 
-    void encode_run(const std::uint8_t* tokens, const std::uint8_t* levels, std::int64_t count) {
-        std::uint16_t* words = words_.get();
+    // The tokens from `first` on; those after them have been encoded.
+    void encode_run(std::size_t first, std::int64_t count) {
+        const std::size_t mask = states_.size() - 1;
+        std::uint32_t* states = states_.data();
+        const LevelToken* tokens = words_ + first;
+        std::uint16_t* words = words_;
         std::size_t at = at_;
         for (std::int64_t i = count - 1; i >= 0; --i) {
-            const EncodeEntry& e = of_level_[levels[i]][tokens[i]];
-            std::uint32_t x = state_[i & mask_];
+            const EncodeEntry& e = of_level_[tokens[i] >> 8][tokens[i] & 255];
+            std::uint32_t& state = states[static_cast<std::size_t>(i) & mask];
+            std::uint32_t x = state;
             // Written always, kept only where the state is too large: no branch to mispredict.
             const bool emit = x >= e.limit_shifted;
             words[at - 1] = static_cast<std::uint16_t>(x);
@@ -70,47 +70,45 @@ class Encoder {
             x = emit ? x >> 16 : x;
             const std::uint32_t quotient =
                 static_cast<std::uint32_t>((static_cast<std::uint64_t>(x) * e.reciprocal) >> 32) >> e.shift;
-            state_[i & mask_] = x + e.bias + quotient * e.complement;
+            state = x + e.bias + quotient * e.complement;
         }
         at_ = at;
     }
 
-    std::vector<std::uint8_t> finish() {
-        ByteWriter out;
-        for (int i = 0; i <= mask_; ++i) out.put(state_[i], 4);
-        std::size_t to = out.data.size();
-        out.data.resize(to + 2 * (end_ - at_));
-        for (; at_ < end_; ++at_, to += 2) {
-            out.data[to] = static_cast<std::uint8_t>(words_[at_]);
-            out.data[to + 1] = static_cast<std::uint8_t>(words_[at_] >> 8);
-        }
-        return std::move(out.data);
-    }
+    std::size_t at() const { return at_; }
+    const std::vector<std::uint32_t>& states() const { return states_; }
 
   private:
     EncodeTables tables_;
     const EncodeEntry* of_level_[kAllLevels];
-    std::unique_ptr<std::uint16_t[]> words_;  // written from the end
-    std::size_t end_, at_;
-    int mask_;
-    std::uint32_t state_[kMaxLanes];
+    std::uint16_t* words_;  // written from the end
+    std::size_t at_;
+    std::vector<std::uint32_t> states_;
 };
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_tokens(const std::vector<std::uint8_t>& tokens,
-                                        const std::vector<std::uint8_t>& levels, const Phases& phases,
-                                        const ContextModel& model, int lanes) {
-    // One word per token at most, and one slot that is written but never kept.
-    Encoder encoder(model, tokens.size() + 1, lanes);
-    std::size_t end = tokens.size();
-    for (std::int64_t row = 0; row < phases.rows; ++row) {
-        end -= static_cast<std::size_t>(phases.odd);
-        encoder.encode_run(tokens.data() + end, levels.data() + end, phases.odd);
-        end -= static_cast<std::size_t>(phases.even);
-        encoder.encode_run(tokens.data() + end, levels.data() + end, phases.even);
+EncodedTokens::EncodedTokens(std::vector<LevelToken> tokens, const Phases& phases, const ContextModel& model, int lanes)
+    : words_(std::move(tokens)) {
+    Encoder encoder(model, words_, lanes);
+    std::size_t end = words_.size();
+    for (std::int64_t row = 0; row < phases.rows; ++row)
+        for (std::int64_t count : {phases.odd, phases.even}) {
+            end -= static_cast<std::size_t>(count);
+            encoder.encode_run(end, count);
+        }
+    first_ = encoder.at();
+    states_ = encoder.states();
+}
+
+void EncodedTokens::append_to(ByteWriter& out) const {
+    for (std::uint32_t state : states_) out.put(state, 4);
+    std::size_t to = out.data.size();
+    out.data.resize(to + 2 * (words_.size() - first_));
+    for (std::size_t i = first_; i < words_.size(); ++i, to += 2) {
+        out.data[to] = static_cast<std::uint8_t>(words_[i]);
+        out.data[to + 1] = static_cast<std::uint8_t>(words_[i] >> 8);
     }
-    return encoder.finish();
 }
 
 DecodeTables::DecodeTables(const ContextModel& model, int classes)

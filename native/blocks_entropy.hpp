@@ -37,10 +37,26 @@ struct Phases {
     std::int64_t rows, even, odd;
 };
 
-// Encodes tokens; `levels` index ContextModel::context. Returns final states and words, in decoding order.
-std::vector<std::uint8_t> encode_tokens(const std::vector<std::uint8_t>& tokens,
-                                        const std::vector<std::uint8_t>& levels, const Phases&, const ContextModel&,
-                                        int lanes);
+// A token with its level, which indexes ContextModel::context.
+using LevelToken = std::uint16_t;
+constexpr LevelToken level_token(std::uint8_t level, std::uint8_t token) {
+    return static_cast<LevelToken>(level << 8 | token);
+}
+
+// Final states and words of encoded tokens.
+class EncodedTokens {
+  public:
+    // Encodes tokens; there is at most one word for each, so that the words take their places.
+    EncodedTokens(std::vector<LevelToken> tokens, const Phases&, const ContextModel&, int lanes);
+    std::size_t size() const { return 4 * states_.size() + 2 * (words_.size() - first_); }
+    // In decoding order.
+    void append_to(ByteWriter&) const;
+
+  private:
+    std::vector<std::uint16_t> words_;  // from first_ on
+    std::size_t first_;
+    std::vector<std::uint32_t> states_;
+};
 
 // Decoding tables of a model, ready for the kernels.
 class DecodeTables {

@@ -9,20 +9,35 @@
 namespace medcodec::blocks {
 
 // Values are stored as v - base + lowest<T>(): the smallest voxel is the smallest T. Frames are worked on in their
-// order, and kept as long as one of the next `together` may refer to them.
+// order, and kept as long as one may refer to them.
 template <class T>
 class Planes {
   public:
-    Planes(const Shape& shape, std::int64_t together)
+    // Frames are whole when they are worked on, or else get their rows one by one. Then up to kWavefront may be worked
+    // on at a time, each at least two rows behind the one before.
+    Planes(const Shape& shape, bool whole)
         : shape_(shape),
-          kept_(std::min(shape.sequences * shape.frames, together + (shape.sequences > 1 ? shape.frames : 1))),
           stride_(kPadLeft + shape.width + kPadRight),
-          data_(static_cast<std::size_t>(kept_ * shape.height * stride_ + kPadRight)),
-          floor_(static_cast<std::size_t>(stride_), std::numeric_limits<T>::min()) {}
+          floor_(static_cast<std::size_t>(stride_), std::numeric_limits<T>::min()) {
+        const std::int64_t frames = shape.sequences * shape.frames, back = shape.sequences > 1 ? shape.frames : 1;
+        std::int64_t rows = 0;
+        // By rows, a frame takes the place of the last one that it refers to, two rows further up: nothing looks at
+        // those any more. Where frames are short, that would be no gain.
+        if (!whole && shape.height > 2 * kWavefront) {
+            const std::int64_t links = (frames - 1) / back, chain = shape.height + 2 * links;
+            for (std::int64_t n = 0; n < frames; ++n) first_rows_.push_back(n % back * chain + 2 * (links - n / back));
+            rows = back * chain;
+        } else {
+            const std::int64_t kept = std::min(frames, back + (whole ? 1 : kWavefront));
+            for (std::int64_t n = 0; n < frames; ++n) first_rows_.push_back(n % kept * shape.height);
+            rows = kept * shape.height;
+        }
+        data_.resize(static_cast<std::size_t>(rows * stride_ + kPadRight));
+    }
 
     const Shape& shape() const { return shape_; }
     T* row(std::int64_t s, std::int64_t f, std::int64_t y) {
-        return data_.data() + (slot(s, f) * shape_.height + y) * stride_ + kPadLeft;
+        return data_.data() + (first_row(s, f) + y) * stride_ + kPadLeft;
     }
     const T* row(std::int64_t s, std::int64_t f, std::int64_t y) const {
         return const_cast<Planes*>(this)->row(s, f, y);
@@ -70,19 +85,17 @@ class Planes {
     }
 
   private:
-    std::int64_t slot(std::int64_t s, std::int64_t f) const {
-        const std::int64_t number = s * shape_.frames + f;
-        return number < kept_ ? number : number % kept_;
+    std::int64_t first_row(std::int64_t s, std::int64_t f) const {
+        return first_rows_[static_cast<std::size_t>(s * shape_.frames + f)];
     }
     // The place of r, in frame f of sequence s, so many frames before.
     const T* back(const T* r, std::int64_t s, std::int64_t f, std::int64_t frames) const {
-        const std::ptrdiff_t frame = shape_.height * stride_;
-        return slot(s, f) >= frames ? r - frames * frame : r + (kept_ - frames) * frame;
+        return r + (first_row(s, f - frames) - first_row(s, f)) * stride_;
     }
 
     Shape shape_;
-    std::int64_t kept_;
     std::ptrdiff_t stride_;
+    std::vector<std::int64_t> first_rows_;  // of each frame
     std::vector<T> data_;
     std::vector<T> floor_;
 };

@@ -25,7 +25,7 @@ class Rebuilder {
           range_(header.span),
           across_((shape.width + kBlock - 1) / kBlock),
           down_((shape.height + kBlock - 1) / kBlock),
-          planes_(shape, kWavefront) {
+          planes_(shape, false) {
         for (Row& row : rows_) row.sums.resize(static_cast<std::size_t>(shape.width + kPadRight));
         wave_.low = range_.low, wave_.high = range_.high;
         make_serial();

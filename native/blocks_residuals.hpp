@@ -19,20 +19,21 @@ class Residuals {
           shape_(shape),
           ops_{kernels},
           magnitude_shift_(header.magnitude_shift),
-          half_((shape.width + 1) / 2 + kPadRight),
-          data_(static_cast<std::size_t>(2 * half_ * kept_rows(shape) + kPadRight)),
+          half_((shape.width + 1) / 2),
+          data_(static_cast<std::size_t>(shape.width * kept_rows(shape) + kPadRight)),
           tables_(parts.token_model, kContextClasses),
           activity_(shape),
-          levels_(static_cast<std::size_t>(half_)),
+          levels_(static_cast<std::size_t>(half_ + kPadRight)),
           tokens_(levels_.size()) {}
 
     // Of the even columns of row y of a frame; `odd` of the others.
     const T* even(std::int64_t frame, std::int64_t y) const {
-        return data_.data() + (frame % kWavefront * shape_.height + y) * 2 * half_;
+        return data_.data() + (frame % kWavefront * shape_.height + y) * shape_.width;
     }
     const T* odd(std::int64_t frame, std::int64_t y) const { return even(frame, y) + half_; }
 
-    // Decodes the frames before `end` that were not yet.
+    // Decodes the frames before `end` that were not yet. Whole vectors are written: what goes beyond the even columns
+    // of a row, or beyond the row, is written over by what comes next.
     void decode(std::int64_t end) {
         for (; number_ < end; ++number_) {
             for (y_ = 0; y_ < shape_.height; ++y_) decode_row();

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace medcodec {
 
@@ -14,6 +15,19 @@ void ByteBuffer::reserve(size_t wanted) {
     if (!moved) throw std::bad_alloc();
     data = static_cast<uint8_t*>(moved);
     capacity = grown;
+}
+
+void ByteBuffer::shrink() {
+    void* moved = size ? std::realloc(data, size) : nullptr;
+    if (!moved) return;
+    data = static_cast<uint8_t*>(moved);
+    capacity = size;
+}
+
+void ByteBuffer::swap(ByteBuffer& other) {
+    std::swap(data, other.data);
+    std::swap(size, other.size);
+    std::swap(capacity, other.capacity);
 }
 
 }  // namespace medcodec

@@ -14,6 +14,9 @@ struct ByteBuffer {
     ByteBuffer& operator=(const ByteBuffer&) = delete;
     ~ByteBuffer();
     void reserve(size_t wanted);
+    // Gives back what is not in use.
+    void shrink();
+    void swap(ByteBuffer& other);
     void push(uint8_t byte) {
         if (size == capacity) reserve(size + 1);
         data[size++] = byte;

@@ -12,6 +12,8 @@ struct FastGroup {
     int sequences, frames, height, width;
     int max_level;    // levels are 0 .. max_level
     int level_bytes;  // 1, 2 or 4: size of the unsigned levels in memory
+    // For the encoder: the level of each number of 1 or 2 bytes that is in memory; null where those are levels.
+    const uint16_t* level_of = nullptr;
 };
 
 constexpr int kFastMaxLevel = (1 << 20) - 1;

@@ -1,7 +1,9 @@
 // Binds the fast coder to Python; the interpreter lock is released while it works.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -34,15 +36,26 @@ struct Call {
     }
 };
 
+using LevelOf = nb::ndarray<const uint16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class Number>
+bool all_within(const Number* numbers, size_t count, int most) {
+    bool within = true;
+    for (size_t i = 0; i < count; i++) within &= numbers[i] <= static_cast<Number>(most);
+    return within;
+}
+
 template <class Level>
-nb::bytes encode(Levels<Level> levels, int max_level, const std::string& path) {
-    const Call call(levels, max_level, path);
+nb::bytes encode(Levels<const Level> levels, int max_level, const std::optional<LevelOf>& level_of, const std::string& path) {
+    Call call(levels, max_level, path);
+    if (level_of && (sizeof(Level) > 2 || level_of->size() != size_t{1} << 8 * sizeof(Level)))
+        throw std::invalid_argument("level_of is for numbers of 8 or 16 bits, all of them");
     medcodec::ByteBuffer out;
     {
         nb::gil_scoped_release unlocked;
-        const Level* all = levels.data();
-        bool within = true;
-        for (size_t i = 0; i < levels.size(); i++) within &= all[i] <= static_cast<Level>(max_level);
+        if (level_of) call.group.level_of = level_of->data();
+        const bool within = level_of ? all_within(level_of->data(), level_of->size(), max_level)
+                                     : all_within(levels.data(), levels.size(), max_level);
         if (!within) throw std::invalid_argument("a level is above max_level");
         call.kernel->encode(call.group, levels.data(), out);
     }
@@ -61,7 +74,8 @@ bool decode(const nb::bytes& data, Levels<Level> levels, int max_level, const st
 template <class Level>
 void bind_level(nb::module_& m) {
     m.def("fast_encode", &encode<Level>, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("max_level"),
-          nb::arg("path") = "auto", "Code levels of shape (sequences, frames, height, width).");
+          nb::arg("level_of").noconvert() = nb::none(), nb::arg("path") = "auto",
+          "Code levels of shape (sequences, frames, height, width), or those of other numbers.");
     m.def("fast_decode", &decode<Level>, nb::arg("data"), nb::arg("levels").noconvert(), nb::kw_only(),
           nb::arg("max_level"), nb::arg("path") = "auto", "Decode into `levels`; False if the stream is damaged.");
 }

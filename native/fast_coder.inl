@@ -399,9 +399,9 @@ class Coder {
     }
     template <class Number>
     void read(size_t first, Number* to, int count) const {
-        if (g_.level_bytes == 1) read_levels<uint8_t>(levels_, first, count, to);
-        if (g_.level_bytes == 2) read_levels<uint16_t>(levels_, first, count, to);
-        if (g_.level_bytes == 4) read_levels<uint32_t>(levels_, first, count, to);
+        if (g_.level_bytes == 1) read_levels<uint8_t>(levels_, g_.level_of, first, count, to);
+        if (g_.level_bytes == 2) read_levels<uint16_t>(levels_, g_.level_of, first, count, to);
+        if (g_.level_bytes == 4) read_levels<uint32_t>(levels_, g_.level_of, first, count, to);
     }
     void write(size_t first, const float* row) {
         if (g_.level_bytes == 1) write_levels<uint8_t>(levels_, first, g_.width, row);

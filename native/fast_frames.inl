@@ -30,9 +30,12 @@ struct Picture {
 };
 
 template <class Level, class Number>
-inline void read_levels(const void* levels, size_t first, int count, Number* out) {
+inline void read_levels(const void* levels, const uint16_t* level_of, size_t first, int count, Number* out) {
     const Level* from = static_cast<const Level*>(levels) + first;
-    for (int i = 0; i < count; i++) out[i] = static_cast<Number>(from[i]);
+    if (level_of)
+        for (int i = 0; i < count; i++) out[i] = static_cast<Number>(level_of[from[i]]);
+    else
+        for (int i = 0; i < count; i++) out[i] = static_cast<Number>(from[i]);
 }
 template <class Level>
 inline void write_levels(void* levels, size_t first, int count, const float* row) {

@@ -9,13 +9,13 @@ constexpr int kStripRows = 16;  // rows of voxels that share what is kept for th
 constexpr float kTiny = 1e-10f;  // smaller sums are dropped, so that none becomes denormal
 constexpr float kLargestWeight = 64;
 
-// Sums of products for each tile of a row; tiles on either side of a row, which rows share, have none.
+// Sums of products for each tile of a row; a tile between rows has none. Vectors run over into the next row, in lanes that
+// no tile has.
 struct TileSums {
     static constexpr int kMargin = 16;
     size_t stride;
     Array<float> sums;
-    TileSums(int rows, int tiles)
-        : stride(static_cast<size_t>((tiles + kMargin - 1) / kMargin + 1) * kMargin), sums(rows * kMaxPairs * stride + kMargin) {}
+    TileSums(int rows, int tiles) : stride(static_cast<size_t>(tiles) + 1), sums(rows * kMaxPairs * stride + 3 * kMargin) {}
     float* at(int row, int pair) {
         return sums.data + (static_cast<size_t>(row) * kMaxPairs + static_cast<size_t>(pair)) * stride + kMargin;
     }

@@ -64,13 +64,16 @@ class Encoder {
         }
         put_word(state >> 32);
         put_word(state);
-        const auto coded = static_cast<size_t>(end - next);
-        out.reserve(4 + plain_.size + coded);
+        // The stream takes the place of the spans, too.
+        const auto coded = static_cast<size_t>(end - next), from = static_cast<size_t>(next - spans_.data);
+        spans_.reserve(4 + plain_.size + coded);
+        std::memmove(spans_.data + 4 + plain_.size, spans_.data + from, coded);
         const auto plain_size = static_cast<uint32_t>(plain_.size);
-        for (int k = 0; k < 4; k++) out.push(static_cast<uint8_t>(plain_size >> (8 * k)));
-        std::memcpy(out.data + out.size, plain_.data, plain_.size);
-        std::memcpy(out.data + out.size + plain_.size, next, coded);
-        out.size += plain_.size + coded;
+        for (int k = 0; k < 4; k++) spans_.data[k] = static_cast<uint8_t>(plain_size >> (8 * k));
+        if (plain_.size) std::memcpy(spans_.data + 4, plain_.data, plain_.size);
+        spans_.size = 4 + plain_.size + coded;
+        spans_.shrink();
+        out.swap(spans_);
     }
 
   private:

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace medcodec {
 
@@ -78,6 +79,49 @@ void lattice_indices(const Real* voxels, size_t count, double slope, double inte
         std::memcpy(&found, &rounded, sizeof found);
         missed[i] = expected != found;
     }
+}
+
+// Calls visit with each clear difference of neighbouring sorted values, and by how much rounding may have changed it.
+template <class Real, class Word, class Visit>
+void each_clear_step(const Real* values, size_t count, Visit visit) {
+    double half_before = 0;
+    for (size_t i = 0; i < count; i++) {
+        // Half the distance from the value's size to the next larger number.
+        Real size = values[i] < 0 ? -values[i] : values[i], next;
+        Word bits;
+        std::memcpy(&bits, &size, sizeof bits);
+        bits++;
+        std::memcpy(&next, &bits, sizeof next);
+        const double half = static_cast<double>(static_cast<Real>(next - size)) / 2;
+        if (i) {
+            const double step = static_cast<double>(values[i]) - static_cast<double>(values[i - 1]), slack = half + half_before;
+            if (step > 4 * slack) visit(step, slack);
+        }
+        half_before = half;
+    }
+}
+
+struct StepRange {
+    double low = 0, high = 0;
+};
+
+// A range for the smallest clear step of sorted values; zeros if there is none. Steps that are at most half larger must
+// be the same one: together they narrow the range.
+template <class Real, class Word>
+StepRange smallest_step(const Real* values, size_t count) {
+    double smallest = std::numeric_limits<double>::infinity(), its_slack = 0;
+    each_clear_step<Real, Word>(values, count, [&](double step, double slack) {
+        if (step < smallest) smallest = step, its_slack = slack;
+    });
+    if (smallest == std::numeric_limits<double>::infinity()) return {};
+    StepRange range{smallest - its_slack, smallest + its_slack};
+    StepRange narrow = range;
+    each_clear_step<Real, Word>(values, count, [&](double step, double slack) {
+        if (!(step < 1.5 * smallest)) return;
+        narrow.low = step - slack > narrow.low ? step - slack : narrow.low;
+        narrow.high = step + slack < narrow.high ? step + slack : narrow.high;
+    });
+    return narrow.low < narrow.high ? narrow : range;
 }
 
 }  // namespace medcodec

@@ -1,6 +1,7 @@
 // Binds the passes of the value mapping to Python; the interpreter lock is released while they work.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 
 #include <stdexcept>
 
@@ -48,6 +49,13 @@ void lattice(In<Real, 2> frames, In<double, 1> slopes, double intercept, bool qu
                                               reinterpret_cast<uint8_t*>(missed.data()) + n * voxels);
 }
 
+template <class Real, class Word>
+std::pair<double, double> smallest_step(In<Real, 1> values) {
+    nb::gil_scoped_release unlocked;
+    const auto range = medcodec::smallest_step<Real, Word>(values.data(), values.size());
+    return {range.low, range.high};
+}
+
 template <class Value>
 void bind_mark(nb::module_& m) {
     m.def("mapping_mark", &mark<Value>, nb::arg("values").noconvert(), nb::arg("low"), nb::arg("seen").noconvert(),
@@ -59,6 +67,8 @@ void bind_lattice(nb::module_& m) {
     m.def("mapping_lattice", &lattice<Real, Word>, nb::arg("frames").noconvert(), nb::kw_only(), nb::arg("slopes").noconvert(),
           nb::arg("intercept"), nb::arg("quotient"), nb::arg("limit"), nb::arg("indices").noconvert(),
           nb::arg("missed").noconvert(), "Write the nearest lattice index of each voxel, and whether its value is another.");
+    m.def("mapping_smallest_step", &smallest_step<Real, Word>, nb::arg("values").noconvert(),
+          "Range of the smallest clear difference of neighbouring sorted values; zeros if there is none.");
 }
 
 }  // namespace

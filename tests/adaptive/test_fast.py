@@ -51,6 +51,27 @@ def test_round_trip_of_every_shape(shape, peak):
     check(smooth(shape, peak))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_levels_may_be_given_by_a_table(dtype):
+    numbers = smooth((1, 3, 40, 50), 200).astype(dtype)
+    level_of = np.zeros(1 << 8 * numbers.itemsize, np.uint16)
+    level_of[: numbers.max() + 1] = 3 * np.arange(numbers.max() + 1)
+    numbers.flags.writeable = False
+    assert encode_fast(numbers, level_of=level_of) == encode_fast(level_of[numbers])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_integers_below_zero_and_with_gaps(dtype, step):
+    info = np.iinfo(dtype)
+    voxels = (info.max - 250 + step * smooth((1, 4, 40, 50), 80)).astype(dtype)
+    voxels[0, 0, 0, 0] = info.min
+    coded = streams.encode_lossless(voxels, effort="fast")
+    np.testing.assert_array_equal(streams.decode(coded, voxels.shape, voxels.dtype), voxels)
+    voxels.flags.writeable = False
+    assert streams.encode_lossless(voxels, effort="fast") == coded
+
+
 @pytest.mark.parametrize("bits", [1, 8, 12, 16, 20])
 @pytest.mark.parametrize("shape", [(2, 3, 48, 50), (1, 1, 130, 200)])
 def test_noise_costs_little_more_than_its_bits(bits, shape):

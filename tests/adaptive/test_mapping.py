@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from medcodec import _native
 from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_levels import level_dtype
 from medcodec.errors import FormatError
@@ -267,3 +268,13 @@ def test_levels_become_floats_in_little_memory(frame_slopes):
     tracemalloc.stop()
     assert decoded.tobytes() == voxels.tobytes()
     assert peak < 2 * voxels.nbytes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_smallest_step_of_values_is_found_despite_their_rounding(dtype):
+    values = (np.array([-7, 0, 3, 4, 90, 91, 3000]) * 0.1234567).astype(dtype)
+    low, high = _native.mapping_smallest_step(values)
+    assert low <= 0.1234567 <= high
+    assert high - low < 1e-5
+    assert _native.mapping_smallest_step(values[:1]) == (0, 0)
+    assert _native.mapping_smallest_step(np.nextafter(dtype(1), dtype([0, 1, 2]))) == (0, 0)

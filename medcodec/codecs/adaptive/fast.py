@@ -23,16 +23,25 @@ MAX_WIDTH = 1 << 14
 _VERSION = 1
 
 
-def encode_fast(levels: npt.NDArray[Any], *, path: str = "auto") -> bytes:
+def encode_fast(
+    levels: npt.NDArray[Any], *, level_of: npt.NDArray[np.uint16] | None = None, path: str = "auto"
+) -> bytes:
     """Return coded levels, shape ``(sequences, frames, height, width)``, integers in ``0..MAX_LEVEL``.
 
-    The width is at most `MAX_WIDTH`. ``path`` is the instruction set, "auto", "baseline", "avx2" or "avx512":
-    all give the same bytes.
+    Parameters
+    ----------
+    levels
+        At most `MAX_WIDTH` wide.
+    level_of
+        The level of each number, if what is given are not levels but unsigned numbers of 8 or 16 bits; the
+        greatest level is that of a number that is there.
+    path
+        Instruction set: "auto", "baseline", "avx2" or "avx512"; all give the same bytes.
     """
-    max_level = int(levels.max())
-    narrow = np.ascontiguousarray(levels, dtype=kernel_dtype(max_level))
+    max_level = int((levels if level_of is None else level_of).max())
+    dtype = kernel_dtype(max_level) if level_of is None else levels.dtype
     return b"".join(map(unsigned_bytes, (_VERSION, max_level))) + _native.fast_encode(
-        narrow, max_level=max_level, path=path
+        np.ascontiguousarray(levels, dtype=dtype), max_level=max_level, level_of=level_of, path=path
     )
 
 

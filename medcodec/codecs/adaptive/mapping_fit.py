@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from medcodec import _native
 from medcodec.codecs.adaptive.mapping_forms import BLOCK, MANTISSA_BITS, common_zeros
 from medcodec.codecs.adaptive.mapping_lattice import (
     EXACT_SUM,
@@ -22,6 +24,7 @@ _SPAN = {8: 1 << 20, 4: 1 << 17}
 _DYADIC_SPAN = 1 << 20
 _SUBSAMPLE = 2048
 _DIVISORS = 48
+_FEW = 32
 _EXCEPTION_SHARE = 256
 _SPECIAL_SHARE = 4096
 _MOST_SPECIALS = 64
@@ -187,12 +190,11 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
         yield _lattice(QUOTIENT, scale)
     if not span:
         return
-    for power in range(1, 8):
-        if _spread(values) * 10.0**power < _DYADIC_SPAN:
-            yield _lattice(QUOTIENT, 10.0**power)
+    for scale in _decimal_scales(values):
+        yield _lattice(QUOTIENT, scale)
     thinned = values[:: max(1, len(values) // _SUBSAMPLE)].astype(np.float64)
     half = np.spacing(np.abs(thinned).astype(values.dtype)).astype(np.float64) / 2
-    step = _smallest_step(values)
+    step = _native.mapping_smallest_step(values)
     for low, high, _ in _slopes(np.abs(thinned), half, step):
         yield from _scaled(low, high)
     reference = int(np.argmin(np.abs(thinned)))
@@ -200,6 +202,17 @@ def _candidates(values: AnyArray, span: int) -> Iterator[Lattice]:
     for low, high, indices in _slopes(offsets, wide, step):
         signed = np.where(thinned < thinned[reference], -indices, indices)
         yield from _shifted(thinned, half, signed, low, high)
+
+
+def _decimal_scales(values: AnyArray) -> list[float]:
+    """Return the powers of ten that may make all sorted values integers which span little."""
+    scales = 10.0 ** np.arange(1, 8)
+    some = values[:: max(1, len(values) // _FEW)]
+    exact = some.astype(np.float64) * scales[:, None]
+    missed = (np.rint(exact) / scales[:, None]).astype(values.dtype) != some
+    # One value may miss: a zero of another sign.
+    possible = (np.count_nonzero(missed, axis=1) <= 1) & (_spread(values) * scales < _DYADIC_SPAN)
+    return [float(scale) for scale in scales[possible]]
 
 
 def _spread(values: AnyArray) -> float:
@@ -210,8 +223,10 @@ def _spread(values: AnyArray) -> float:
 def _dyadic_scale(values: AnyArray) -> float | None:
     """Return the smallest power of two that makes all sorted values integers, if they then span little."""
     lowest = 2000
-    for start in range(0, len(values), BLOCK):
-        exact = values[start : start + BLOCK].astype(np.float64)
+    # A few of them often tell enough.
+    ends = [0, _FEW, *range(BLOCK, len(values) + BLOCK, BLOCK)]
+    for start, end in pairwise(ends):
+        exact = values[start:end].astype(np.float64)
         mantissa, exponent = np.frexp(exact[exact != 0])
         whole = np.abs(mantissa * 2.0**53).astype(np.int64)
         bits = np.frexp((whole & -whole).astype(np.float64))[1]
@@ -220,38 +235,6 @@ def _dyadic_scale(values: AnyArray) -> float | None:
         if lowest <= -1000 or _spread(values) / 2.0 ** min(lowest, 1000) >= _DYADIC_SPAN:
             return None
     return float(2.0**-lowest) if lowest < 1000 else None
-
-
-def _smallest_step(values: AnyArray) -> tuple[float, float]:
-    """Return a range for the smallest clear difference of neighbouring values; (0, 0) if there is none.
-
-    Differences that are at most half larger must be the same one: together they narrow the range.
-    """
-    smallest = least_slack = np.inf
-    for steps, slack in _clear_steps(values):
-        if len(steps) and steps.min() < smallest:
-            found = int(np.argmin(steps))
-            smallest, least_slack = float(steps[found]), float(slack[found])
-    if smallest == np.inf:
-        return 0.0, 0.0
-    low, high = -np.inf, np.inf
-    for steps, slack in _clear_steps(values):
-        same = steps < 1.5 * smallest
-        low = max(low, float((steps - slack)[same].max(initial=-np.inf)))
-        high = min(high, float((steps + slack)[same].min(initial=np.inf)))
-    if low < high:
-        return low, high
-    return smallest - least_slack, smallest + least_slack
-
-
-def _clear_steps(values: AnyArray) -> Iterator[tuple[Doubles, Doubles]]:
-    """Yield the clear differences of neighbouring values, and by how much rounding may have changed them."""
-    for start in range(0, len(values) - 1, BLOCK):
-        some = values[start : start + BLOCK + 1]
-        half = np.spacing(np.abs(some)).astype(np.float64) / 2
-        steps, slack = np.diff(some.astype(np.float64)), half[1:] + half[:-1]
-        clear = steps > 4 * slack
-        yield steps[clear], slack[clear]
 
 
 def _slopes(

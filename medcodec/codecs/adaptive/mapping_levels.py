@@ -118,6 +118,14 @@ class Ranks:
         return head + bytes([width]) + packed_words(gaps, width)
 
 
+def level_table(levels: Stride | Ranks, dtype: np.dtype[Any]) -> npt.NDArray[np.uint16]:
+    """Return the level of each integer of ``dtype``, of at most 16 bits, by its bits; 0 where it has none."""
+    table = np.zeros(1 << 8 * dtype.itemsize, np.uint16)
+    every = np.arange(levels.count, dtype=level_dtype(levels.count))
+    table[levels.to_integers(every, dtype).view(_word(dtype))] = every
+    return table
+
+
 def read_levels(reader: ByteReader, low: int, high: int) -> Stride | Ranks:
     """Read what `Stride.to_bytes` or `Ranks.to_bytes` wrote; all its integers must lie in ``low..high``."""
     kind, first, number = reader.take(1)[0], reader.signed(), reader.unsigned()
@@ -200,7 +208,8 @@ def _packing_pays(integers: AnyArray, plain: Stride, packed: Ranks) -> bool:
     )
     number, *sizes = sums[:, sums[0] > 0]
     before, after = (_residual_bits(number, size) * integers.size / sample.size for size in sizes)
-    return after * 1.003 + 8 * len(packed.to_bytes()) < before
+    # Packing the table takes longer than the rest: only where the answer hangs on it.
+    return after * 1.003 < before and after * 1.003 + 8 * len(packed.to_bytes()) < before
 
 
 def _sample_frames(integers: AnyArray) -> AnyArray:

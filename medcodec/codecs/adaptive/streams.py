@@ -22,7 +22,8 @@ from medcodec.codecs.adaptive.floats import decode_floats, encode_floats
 from medcodec.codecs.adaptive.labels import decode_labels, encode_labels
 from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
-from medcodec.codecs.adaptive.mapping_levels import Levels, level_dtype
+from medcodec.codecs.adaptive.mapping_forms import Plain
+from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, fit_levels, level_dtype, level_table
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
@@ -46,8 +47,11 @@ Shape = tuple[int, int, int, int]
 
 def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
     """Return the smallest coding that effort allows of ``(sequences, frames, height, width)`` voxels."""
-    if effort == "fastest" and voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
+    narrow = voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2
+    if effort == "fastest" and narrow:
         return bytes([_BLOCKS]) + encode_blocks(voxels, by_rows=True)
+    if effort == "fast" and narrow and voxels.size and voxels.shape[3] <= MAX_WIDTH:
+        return _fast(voxels)
     mapped = map_voxels(voxels)
     if mapped is None:
         return bytes([_FLOATS]) + encode_floats(voxels)
@@ -77,7 +81,9 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     def predicted(levels: Levels) -> bytes:
         return encode_predicted(levels, effort=effort, max_error=bounded.max_error)
 
-    as_labels, as_grey = _coders(mapping, levels, effort, lambda: predicted(_sample(bounded.levels)))
+    as_labels, as_grey = _coders(
+        mapping, levels, _sample(levels), effort, lambda: predicted(_sample(bounded.levels))
+    )
     found = [_with_mapping(_LABELS, mapping, encode_labels(levels))] if as_labels else []
     del levels  # not held while the predictor works
     if as_grey:
@@ -153,10 +159,24 @@ def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[
     return [(start + 1, stop) for start, stop in ranges]
 
 
+def _fast(voxels: AnyArray) -> bytes:
+    """Return what the effort `fast` makes of integers of at most 16 bits; most levels are never held."""
+    levels = fit_levels(voxels)
+    assert levels is not None, "16 bits span few levels"
+    mapping, sample = Mapping(Plain(), levels), levels.to_levels(_sample(voxels))
+    as_labels, _ = _coders(mapping, voxels, sample, "fast", lambda: encode_fast(sample))
+    if as_labels:
+        return _with_mapping(_LABELS, mapping, encode_labels(levels.to_levels(voxels), quick=True))
+    numbers = voxels.view(f"u{voxels.dtype.itemsize}")
+    level_of = None if levels == Stride(0, 1, levels.count) else level_table(levels, voxels.dtype)
+    return _with_mapping(_FAST, mapping, encode_fast(numbers, level_of=level_of))
+
+
 def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mapping, bytes]:
     """Return the smallest coding of those that may be it, with its coder and its mapping."""
     found: list[tuple[int, bytes]] = []
-    as_labels, as_grey = _coders(mapping, levels, effort, lambda: _natural(_sample(levels), effort)[1])
+    sample = _sample(levels)
+    as_labels, as_grey = _coders(mapping, levels, sample, effort, lambda: _natural(sample, effort)[1])
     if as_labels:
         found.append((_LABELS, encode_labels(levels, quick=effort == "fast")))
     if as_grey:
@@ -169,14 +189,17 @@ def _smallest(mapping: Mapping, levels: Levels, effort: str) -> tuple[int, Mappi
 
 
 def _coders(
-    mapping: Mapping, levels: Levels, effort: str, grey_sample: Callable[[], bytes]
+    mapping: Mapping, voxels: AnyArray, sample: Levels, effort: str, grey_sample: Callable[[], bytes]
 ) -> tuple[bool, bool]:
-    """Return whether coding as labels may be the smallest, and whether coding as grey levels may."""
+    """Return whether coding as labels may be the smallest, and whether coding as grey levels may.
+
+    Voxels may be the levels; those of a sample are.
+    """
     count, (least, most) = mapping.level_count, _UNDECIDED[effort]
     enough = _LABEL_REPEATS[effort] if count > _FEW_LABELS else 0.5
-    if count > _LABEL_COUNT or _repeats(levels) <= enough:
+    if count > _LABEL_COUNT or _repeats(voxels) <= enough:
         return False, True
-    labels = encode_labels(_sample(levels), quick=effort == "fast")
+    labels = encode_labels(sample, quick=effort == "fast")
     advantage = len(grey_sample()) / len(labels)
     return advantage > least, advantage <= most
 
@@ -189,7 +212,7 @@ def _natural(levels: Levels, effort: str) -> tuple[int, bytes]:
     return _PREDICTED, encode_predicted(levels, effort=effort)
 
 
-def _sample(levels: Levels) -> Levels:
+def _sample(levels: AnyArray) -> AnyArray:
     """Return rows from the middle of a few frames: about `_SAMPLE_VOXELS` levels, or all of a small group."""
     _, frames, height, width = levels.shape
     kept = min(frames, 4)
@@ -198,7 +221,7 @@ def _sample(levels: Levels) -> Levels:
     return levels[:1, first : first + kept, top : top + rows]
 
 
-def _repeats(levels: Levels) -> float:
+def _repeats(levels: AnyArray) -> float:
     """Return the share of voxels that equal the one to the left or in the frame before."""
     count = 0
     for sequence in levels:
