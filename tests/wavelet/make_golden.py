@@ -35,6 +35,7 @@ def volumes() -> dict[str, np.ndarray]:
         "vessels": vessels((48, 56, 7)),
         "smooth": phantom((72, 80, 5), noise=1),
         "noisy": phantom((40, 48, 11), seed=4),
+        "begun": phantom((48, 56, 9), seed=5),
     }
 
 

@@ -68,11 +68,12 @@ def test_networks_of_ones_own(own_models, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("transformed")
 def test_the_network_that_helps_most_is_used(tmp_path, monkeypatch):
-    shipped = model_of(current_model("small")).networks
+    small = model_of(current_model("small"))
+    shipped = small.networks
     random = np.random.default_rng(5)
     inputs, outputs = NETWORK_SHAPES["enhance"]
     useless = random_network(random, (inputs[-1], outputs), (1,))
-    model = WaveletModel({**shipped, "enhance": useless, "enhance-good": shipped["enhance"]})
+    model = WaveletModel({**shipped, "enhance": useless, "enhance-good": shipped["enhance"]}, small.starts)
     assert model.enhancers == ("enhance", "enhance-good")
     (tmp_path / "wavelet-two.medm").write_bytes(model.to_bytes())
     monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
@@ -87,7 +88,7 @@ def test_the_network_that_helps_most_is_used(tmp_path, monkeypatch):
         assert any(choice.enhanced for choice in choices)
         if size == "two":
             with pytest.raises(FormatError, match="its model has 1"):
-                parse_symbols(data, voxels.shape, WaveletModel(shipped))
+                parse_symbols(data, voxels.shape, small)
     assert np.array_equal(*pictures)
 
 
