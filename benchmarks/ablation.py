@@ -24,6 +24,7 @@ from benchmarks.volumes import AnyArray, Source, find_sources
 from medcodec.codecs.base import FrameGroup
 from medcodec.codecs.wavelet import block_choice, codec, plan, quality
 from medcodec.codecs.wavelet.codec import WaveletCodec
+from medcodec.codecs.wavelet.coder_start import CoderStart
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, CoefficientEncoder
 from medcodec.codecs.wavelet.model import ENHANCE, WaveletModel
 from medcodec.codecs.wavelet.subbands import Subband
@@ -41,6 +42,10 @@ def _without_networks(stack: ExitStack) -> None:
                 kind, "__init__", lambda self, shape, _, plain=plain, **more: plain(self, shape, None, **more)
             )
         )
+
+
+def _without_starts(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(CoderStart, "put_into", lambda *_: None))
 
 
 def _without_enhancement(stack: ExitStack) -> None:
@@ -88,7 +93,8 @@ def _nothing(stack: ExitStack) -> None:
 
 
 VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
-    "context networks": (WHOLE, _without_networks),
+    "context networks, and where coders begin": (WHOLE, _without_networks),
+    "where coders begin": (WHOLE, _without_starts),
     "enhancement": (WHOLE, _without_enhancement),
     "networks that enhance CT, and all but CT": (WHOLE, _with_one_enhancer),
     "fusion": (WHOLE, _without_fusion),
