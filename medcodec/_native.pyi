@@ -158,8 +158,6 @@ def add_correction(
 
 SUBBAND_FEATURES: tuple[int, int]
 SUBBAND_HEADS: int
-SUBBAND_COUNTERS: int
-SUBBAND_WEIGHTS: int
 SUBBAND_LARGEST_WEIGHT: int
 
 def half_steps(levels: npt.NDArray[Any], turned: bool, out: npt.NDArray[Any]) -> None: ...

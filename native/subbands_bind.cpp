@@ -214,9 +214,6 @@ void bind_subbands(nb::module_& m) {
         "Write what levels of dependent quantisation stand for, in half steps.");
     m.attr("SUBBAND_FEATURES") = nb::make_tuple(subbands::kFeatures, subbands::kMoreFeatures);
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
-    const subbands::Learnt nothing = subbands::Model(true).learnt();
-    m.attr("SUBBAND_COUNTERS") = nothing.counters.size();
-    m.attr("SUBBAND_WEIGHTS") = nothing.weights.size();
     m.attr("SUBBAND_LARGEST_WEIGHT") = subbands::kLargestWeight;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))

@@ -144,7 +144,7 @@ SubbandEncoder::~SubbandEncoder() = default;
 
 bool SubbandEncoder::begin(const Band& band, const Blocks& predicted) {
     const int32_t* end = band.scaled + band.height * band.width;
-    const bool any = std::any_of(band.scaled, end, [](int32_t value) { return value >= 32 || value < -32; });
+    const bool any = std::any_of(band.scaled, end, [](int32_t value) { return value >= 32 || value <= -32; });
     state_->model.enter(band);
     if (predicted.blocks)
         state_->model.code_predicted(*state_->coder, predicted.blocks, predicted.rows, predicted.columns, predicted.parent,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.wavelet.quality import STEP_UNIT
+from medcodec.codecs.wavelet.subbands import block_sums
 from medcodec.errors import OptionError
 from medcodec.training.wavelet_samples import CORNER, EDGE, KINDS, OUTSIDE, Recording, Sample, read_recording
 
@@ -21,7 +22,7 @@ _QUIET_WEIGHT = 0.03
 _MEGABYTE = 1 << 20
 _CELL = 16  # blocks along each side of the cells that crops of pictures are drawn by
 # Mean squared errors below this part of a squared step are not worth more effort.
-ERROR_FLOOR = 0.005
+_ERROR_FLOOR = 0.005
 # Features that change their sign with the levels: of the parent, and of the steps before.
 _SIGNED = (17, 22, 23, 24, 25)
 
@@ -57,12 +58,15 @@ class _Places:
         errors = np.where(inside, sample.targets * np.float32(STEP_UNIT / sample.step), 0) ** 2
         mean_error = float(errors.sum() / inside.sum())
         self._height, self._width = sample.targets.shape[1:]
-        area, error = (_cells(plane.sum(0, dtype=np.float64)) for plane in (inside, errors))
+        area, error = (
+            block_sums(plane.sum(0, dtype=np.float64), size=_CELL, dtype=np.float64)
+            for plane in (inside, errors)
+        )
         self._columns = area.shape[1]
         area /= area.sum()
         shares = (area + error / max(error.sum(), 1e-9)).ravel() / 2
         self._sums = np.cumsum(shares)
-        self._weights = area.ravel() / shares / (mean_error + ERROR_FLOOR)
+        self._weights = area.ravel() / shares / (mean_error + _ERROR_FLOOR)
 
     def draw(self, size: int, random: Random) -> tuple[int, int, float]:
         """Return the first row and column of a crop, and what its errors weigh."""
@@ -71,11 +75,6 @@ class _Places:
         largest = np.maximum([self._height - size, self._width - size], 0)
         y, x = np.clip(middle - size // 2, 0, largest).tolist()
         return y, x, float(self._weights[cell])
-
-
-def _cells(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], _CELL), axis=0)
-    return np.add.reduceat(rows, np.arange(0, plane.shape[1], _CELL), axis=1)
 
 
 class SamplePool:
@@ -99,7 +98,7 @@ class SamplePool:
         self._whole = False
         self._samples: dict[str, list[Sample]] = {}
         self._sums: dict[str, npt.NDArray[np.float64]] = {}
-        self._places: dict[str, list[_Places]] = {}
+        self._places: dict[tuple[str, int], _Places] = {}  # of pictures that crops were taken from
 
     def turn_to(self, number: int) -> None:
         """Hold the files of a round; nothing is read again where all files fit."""
@@ -121,8 +120,7 @@ class SamplePool:
         self._samples = {kind: [one for each in recordings for one in each.samples[kind]] for kind in KINDS}
         weights = {kind: [_weight(kind, one) for one in many] for kind, many in self._samples.items()}
         self._sums = {kind: np.cumsum(many) for kind, many in weights.items()}
-        pictures = (kind for kind in KINDS if kind not in (EDGE, CORNER))
-        self._places = {kind: [_Places(one) for one in self._samples[kind]] for kind in pictures}
+        self._places = {}
 
     def has(self, kind: str) -> bool:
         """Tell whether there are samples of a kind."""
@@ -157,10 +155,12 @@ class SamplePool:
         for number, index in enumerate(chosen):
             source = samples[index]
             _, height, width = source.features.shape
-            if kind in self._places:
-                y, x, weights[number] = self._places[kind][index].draw(size, random)
-            else:
+            if kind in (EDGE, CORNER):
                 y, x = (int(random.integers(max(1, length - size + 1))) for length in (height, width))
+            else:
+                places = self._places.get((kind, index)) or _Places(source)
+                self._places[kind, index] = places
+                y, x, weights[number] = places.draw(size, random)
             window = (slice(None), slice(y, y + size), slice(x, x + size))
             crop, wanted = change(source.features[window], source.targets[window], random)
             rows, columns = crop.shape[1:]

@@ -181,7 +181,7 @@ class _Training:
             return made
         groups = {group for stage in self._config.stages for group in stage.networks}
         trained = {name for group in groups for name in networks.members(group)}
-        before = model_of(current_model(self._config.model.start))
+        before = self._before(0)
         kept = {name: network for name, network in before.networks.items() if name not in trained}
         return WaveletModel({**made.networks, **kept}, before.starts)
 

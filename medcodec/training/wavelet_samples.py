@@ -21,6 +21,7 @@ from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS, FrameStep
+from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
 from medcodec.codecs.wavelet.motion import blend
 from medcodec.codecs.wavelet.quality import SCALED, quality_of
@@ -181,6 +182,32 @@ def _picture_sample(
     return Sample(features.astype(np.int8), targets, unit, place)
 
 
+def group_encoder(
+    frames: npt.NDArray[np.int32],
+    intensity: Intensity,
+    settings: SampleSettings,
+    model: WaveletModel | None,
+    *,
+    gop: int,
+    index: float,
+    varied: float = 1.0,
+) -> GroupEncoder:
+    """Return the encoder of a group at a quality index, reversible where the intensity is exact.
+
+    Parameters
+    ----------
+    frames
+        int32 of shape (sequences, frames, height, width), working units of the intensity.
+    varied
+        The weight of the rate, as a part of what the codec uses.
+    """
+    quality = quality_of(index, intensity.top, MAX_LAYERS, value=1 << intensity.fraction_bits)
+    quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
+    chosen = None if intensity.exact else quality
+    effort = Effort(motion=settings.motion_effort)
+    return GroupEncoder(frames, intensity.top, gop=gop, quality=chosen, model=model, effort=effort)
+
+
 def record_randomly(
     sequence: TrainingSequence, settings: SampleSettings, model: WaveletModel | None, random: Random
 ) -> Recording:
@@ -190,11 +217,7 @@ def record_randomly(
     varied = float(random.uniform(*_RATE_WEIGHTS))
     intensity = sequence.intensity(exact=bool(random.random() < settings.reversible))
     frames, top = intensity.forward(sequence.frames), intensity.top
-    quality = quality_of(index, top, MAX_LAYERS, value=1 << intensity.fraction_bits)
-    quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
-    chosen = None if intensity.exact else quality
-    effort = Effort(motion=settings.motion_effort)
-    encoder = GroupEncoder(frames, top, gop=gop, quality=chosen, model=model, effort=effort)
+    encoder = group_encoder(frames, intensity, settings, model, gop=gop, index=index, varied=varied)
     shape = (frames.shape[0], frames.shape[1], frames.shape[2], frames.shape[3])
     return record(frames, top, parse_symbols(encoder.encode().data, shape, model), model)
 

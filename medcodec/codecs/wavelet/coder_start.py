@@ -17,10 +17,9 @@ import numpy.typing as npt
 from medcodec import _native
 from medcodec.errors import FormatError
 
-COUNTERS, WEIGHTS = _native.SUBBAND_COUNTERS, _native.SUBBAND_WEIGHTS
+# Both are told as numbers of four bytes.
+COUNTERS, WEIGHTS = (len(part) // 4 for part in _native.SubbandEncoder(trained=True).learnt())
 LARGEST_WEIGHT = _native.SUBBAND_LARGEST_WEIGHT
-# Counters change by 1 / (count + 1.5), so that a small count lets them learn on.
-LARGEST_COUNT = 255
 _BYTES = COUNTERS * 3 + WEIGHTS * 4
 
 
@@ -33,7 +32,8 @@ class CoderStart:
     probabilities
         uint16 of shape (`COUNTERS`,): of each counter, in 1/65536.
     counts
-        uint8 of the same shape: how often it was met, as it were.
+        uint8 of the same shape: how often it was met, as it were. A counter changes by 1 / (count + 1.5), so
+        that a small count lets it learn on.
     weights
         int32 of shape (`WEIGHTS`,), within plus and minus `LARGEST_WEIGHT`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,9 @@ def by_coefficient(blocks: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt
     return blocks.repeat(BLOCK, axis=0)[: shape[0]].repeat(BLOCK, axis=1)[:, : shape[1]]
 
 
-def block_sums(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Return the sums over blocks."""
-    rows = np.add.reduceat(values, np.arange(0, values.shape[0], BLOCK), axis=0, dtype=np.int64)
-    return np.add.reduceat(rows, np.arange(0, values.shape[1], BLOCK), axis=1)
+def block_sums(
+    values: npt.NDArray[Any], *, size: int = BLOCK, dtype: npt.DTypeLike = np.int64
+) -> npt.NDArray[Any]:
+    """Return the sums over blocks of ``size`` along each side."""
+    rows = np.add.reduceat(values, np.arange(0, values.shape[0], size), axis=0, dtype=dtype)
+    return np.add.reduceat(rows, np.arange(0, values.shape[1], size), axis=1)
