@@ -159,8 +159,9 @@ def add_correction(
 SUBBAND_FEATURES: tuple[int, int]
 SUBBAND_HEADS: int
 SUBBAND_LARGEST_WEIGHT: int
+TRELLIS_STATES: tuple[int, int]
 
-def half_steps(levels: npt.NDArray[Any], turned: bool, out: npt.NDArray[Any]) -> None: ...
+def half_steps(levels: npt.NDArray[Any], states: int, turned: bool, out: npt.NDArray[Any]) -> None: ...
 
 class SubbandEncoder:
     def __init__(self, *, trained: bool) -> None: ...
@@ -174,7 +175,7 @@ class SubbandEncoder:
         orientation: int,
         level: int,
         layer: int,
-        dependent: bool,
+        states: int,
         parent: npt.NDArray[Any] | None,
         sibling_a: npt.NDArray[Any] | None,
         sibling_b: npt.NDArray[Any] | None,
@@ -198,7 +199,7 @@ class SubbandDecoder:
         orientation: int,
         level: int,
         layer: int,
-        dependent: bool,
+        states: int,
         parent: npt.NDArray[Any] | None,
         sibling_a: npt.NDArray[Any] | None,
         sibling_b: npt.NDArray[Any] | None,

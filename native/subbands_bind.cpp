@@ -48,10 +48,14 @@ class Neighbour {
     const int32_t* data_ = nullptr;
 };
 
+void check_states(int states) {
+    if (states != subbands::kStates && states != subbands::kFewStates) throw std::invalid_argument("there is no such trellis");
+}
+
 // What a band is coded with: planes stay alive while it is.
 class Surroundings {
   public:
-    Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer, bool dependent,
+    Surroundings(Plane levels, const std::optional<Source>& scaled, int orientation, int level, int layer, int states,
                  const std::optional<Source>& parent, const std::optional<Source>& sibling_a,
                  const std::optional<Source>& sibling_b, const std::optional<Source>& near_a,
                  const std::optional<Source>& near_b, const std::optional<Source>& other_parent_a,
@@ -62,12 +66,13 @@ class Surroundings {
         if (orientation < 0 || orientation >= subbands::kOrientations || level < 0 || level >= subbands::kLevels ||
             layer < 0 || layer >= subbands::kLayers)
             throw std::invalid_argument("the orientation, level or layer is out of range");
+        if (states) check_states(states);
         planes_.emplace_back(scaled, height, width);
         planes_.emplace_back(parent, (height + 1) / 2, (width + 1) / 2);
         for (const auto& plane : {sibling_a, sibling_b, near_a, near_b}) planes_.emplace_back(plane, height, width);
         for (const auto& plane : {other_parent_a, other_parent_b}) planes_.emplace_back(plane, (height + 1) / 2, (width + 1) / 2);
         band = {height, width, orientation, level, layer, planes_[1].data(), {planes_[2].data(), planes_[3].data()},
-                {planes_[4].data(), planes_[5].data()}, {planes_[6].data(), planes_[7].data()}, dependent, levels_.data(), planes_[0].data()};
+                {planes_[4].data(), planes_[5].data()}, {planes_[6].data(), planes_[7].data()}, states, levels_.data(), planes_[0].data()};
     }
     const int16_t* checked(int step, const std::optional<Logits>& logits) const {
         check(step);
@@ -121,11 +126,12 @@ class PyEncoder {
         return nb::make_tuple(nb::bytes(found.counters.data(), found.counters.size() * sizeof(uint32_t)),
                               nb::bytes(found.weights.data(), found.weights.size() * sizeof(int32_t)));
     }
-    bool begin(Plane levels, Source scaled, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
+    bool begin(Plane levels, Source scaled, int orientation, int level, int layer, int states, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
                std::optional<Source> near_b, std::optional<Source> other_parent_a,
                std::optional<Source> other_parent_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
-        around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, dependent, parent, sibling_a, sibling_b,
+        if (states == subbands::kFewStates) throw std::invalid_argument("the trellis of older streams is for decoding");
+        around_ = std::make_unique<Surroundings>(levels, scaled, orientation, level, layer, states, parent, sibling_a, sibling_b,
                                                  near_a, near_b, other_parent_a, other_parent_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
@@ -166,11 +172,11 @@ class PyDecoder {
         data_ = std::move(data);
         decoder_.feed(static_cast<const uint8_t*>(data_.data()), data_.size());
     }
-    bool begin(Plane levels, int orientation, int level, int layer, bool dependent, std::optional<Source> parent,
+    bool begin(Plane levels, int orientation, int level, int layer, int states, std::optional<Source> parent,
                std::optional<Source> sibling_a, std::optional<Source> sibling_b, std::optional<Source> near_a,
                std::optional<Source> near_b, std::optional<Source> other_parent_a,
                std::optional<Source> other_parent_b, std::optional<Flags> predicted, std::optional<Flags> predicted_parent) {
-        around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, dependent, parent, sibling_a,
+        around_ = std::make_unique<Surroundings>(levels, std::nullopt, orientation, level, layer, states, parent, sibling_a,
                                                  sibling_b, near_a, near_b, other_parent_a, other_parent_b);
         const auto blocks = blocks_of(predicted, predicted_parent);
         bool any;
@@ -205,14 +211,16 @@ class PyDecoder {
 void bind_subbands(nb::module_& m) {
     m.def(
         "half_steps",
-        [](Source levels, bool turned, Plane out) {
+        [](Source levels, int states, bool turned, Plane out) {
+            check_states(states);
             if (out.shape(0) != levels.shape(0) || out.shape(1) != levels.shape(1))
                 throw std::invalid_argument("the planes have different shapes");
-            subbands::half_steps(levels.data(), levels.shape(0), levels.shape(1), turned, out.data());
+            subbands::half_steps(levels.data(), levels.shape(0), levels.shape(1), states, turned, out.data());
         },
-        nb::arg("levels").noconvert(), nb::arg("turned"), nb::arg("out").noconvert(),
+        nb::arg("levels").noconvert(), nb::arg("states"), nb::arg("turned"), nb::arg("out").noconvert(),
         "Write what levels of dependent quantisation stand for, in half steps.");
     m.attr("SUBBAND_FEATURES") = nb::make_tuple(subbands::kFeatures, subbands::kMoreFeatures);
+    m.attr("TRELLIS_STATES") = nb::make_tuple(subbands::kStates, subbands::kFewStates);
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
     m.attr("SUBBAND_LARGEST_WEIGHT") = subbands::kLargestWeight;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
@@ -220,7 +228,7 @@ void bind_subbands(nb::module_& m) {
         .def("begin_with", &PyEncoder::begin_with, nb::arg("counters").noconvert(), nb::arg("weights").noconvert())
         .def("learnt", &PyEncoder::learnt)
         .def("begin", &PyEncoder::begin, nb::arg("levels").noconvert(), nb::arg("scaled").noconvert(), nb::kw_only(),
-             nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(),
+             nb::arg("orientation"), nb::arg("level"), nb::arg("layer"), nb::arg("states"), nb::arg("parent").none(),
              nb::arg("sibling_a").none(), nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(), nb::arg("other_parent_a").none(),
              nb::arg("other_parent_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())
@@ -232,7 +240,7 @@ void bind_subbands(nb::module_& m) {
         .def("begin_with", &PyDecoder::begin_with, nb::arg("counters").noconvert(), nb::arg("weights").noconvert())
         .def("feed", &PyDecoder::feed, nb::arg("data"))
         .def("begin", &PyDecoder::begin, nb::arg("levels").noconvert(), nb::kw_only(), nb::arg("orientation"),
-             nb::arg("level"), nb::arg("layer"), nb::arg("dependent"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
+             nb::arg("level"), nb::arg("layer"), nb::arg("states"), nb::arg("parent").none(), nb::arg("sibling_a").none(),
              nb::arg("sibling_b").none(), nb::arg("near_a").none(), nb::arg("near_b").none(), nb::arg("other_parent_a").none(),
              nb::arg("other_parent_b").none(),
              nb::arg("predicted").noconvert().none(), nb::arg("predicted_parent").noconvert().none())

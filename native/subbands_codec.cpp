@@ -125,10 +125,10 @@ void Model::code_step(Coder& coder, int step, const int16_t* logits, int64_t lam
     for (size_t y = static_cast<size_t>(kPhaseY[step]); y < band_.height; y += 2)
         for (size_t x = static_cast<size_t>(kPhaseX[step]); x < band_.width; x += 2, number++) {
             Site site = site_at(step, y, x, logits);
-            if (band_.dependent && is_shifted(state_)) site.shift();
+            if (band_.states && is_shifted(state_)) site.shift();
             const int32_t level = code(coder, site, Coder::kEncodes ? plan_[number] : 0);
             settle(y, x, level);
-            state_ = next_state(state_, level);
+            state_ = next_state(band_.states, state_, level);
         }
 }
 

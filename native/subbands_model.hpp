@@ -52,7 +52,7 @@ struct Band {
     const int32_t* siblings[2];
     const int32_t* near[2];  // the same subband of other frames
     const int32_t* other_parents[2];  // the other orientations one level coarser
-    bool dependent;          // quantised by a trellis
+    int states;              // of the trellis that it is quantised by, or 0
     int32_t* levels;         // what was coded, or is being decoded
     const int32_t* scaled;   // when encoding: coefficients in 1/64 of a step
 };
@@ -128,8 +128,7 @@ class Model {
     Counters buckets_, mantissas_, any_, predicted_;
     int state_ = 0;
     std::vector<int32_t> plan_;
-    std::vector<std::array<uint8_t, kStates>> origins_;
-    std::vector<std::array<int32_t, 4>> sizes_;
+    std::vector<std::array<std::array<int32_t, 2>, 2>> sizes_;
 };
 
 }  // namespace subbands

@@ -1,7 +1,10 @@
 #include "subbands_trellis.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
+#include <vector>
 
 #include "subbands_model.hpp"
 
@@ -27,9 +30,79 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max() / 4;
 // first guess, for contexts.
 constexpr int64_t kSmall = 20, kGuess = 22;
 
+// The Viterbi algorithm: the cheapest way to each state, level by level.
+class Paths {
+  public:
+    explicit Paths(int state) {
+        even_.fill(kFar);
+        odd_.fill(kFar);
+        (state & 1 ? odd_ : even_)[static_cast<size_t>(state / 2)] = 0;
+    }
+
+    // Go on by a level whose `costs` are those of its parities, by quantiser.
+    void extend(const std::array<std::array<int64_t, 2>, 2>& costs) {
+        const int64_t least = std::min({costs[0][0], costs[0][1], costs[1][0], costs[1][1]});
+        const auto above = [&](size_t q, size_t parity) { return static_cast<int32_t>(std::min<int64_t>(costs[q][parity] - least, kFar)); };
+        std::array<int32_t, kStates> reached;
+        std::array<uint8_t, kStates> odd;
+        // States of the lower half are reached from even ones, the others from odd ones: from that whose level is even, or odd.
+        const auto join = [&](const std::array<int32_t, kHalf>& from, size_t first, size_t turn, int32_t of_even, int32_t of_odd) {
+            for (size_t group = 0; group < kHalf; group += kGroup) {
+                const int32_t* a = &from[group ^ turn];
+                const int32_t* b = &from[group ^ turn ^ kOfLevel];
+                for (size_t i = 0; i < kGroup; i++) {
+                    const int32_t even_cost = a[i] + of_even, odd_cost = b[i] + of_odd;
+                    odd[first + group + i] = odd_cost < even_cost;
+                    reached[first + group + i] = std::min(std::min(even_cost, odd_cost), kFar);
+                }
+            }
+        };
+        join(even_, 0, 0, above(0, 0), above(0, 1));
+        join(odd_, kHalf, kOfState ^ kHalf, above(1, 0), above(1, 1));
+        const int32_t lowered = reached[0] > kFar / 2 ? *std::min_element(reached.begin(), reached.end()) : 0;
+        for (size_t i = 0; i < kHalf; i++) {
+            even_[i] = reached[2 * i] - lowered;
+            odd_[i] = reached[2 * i + 1] - lowered;
+        }
+        ways_.push_back(packed(odd));
+    }
+
+    // The cheapest state now.
+    int best() const {
+        const auto even = std::min_element(even_.begin(), even_.end()), odd = std::min_element(odd_.begin(), odd_.end());
+        return static_cast<int>(*odd < *even ? 2 * (odd - odd_.begin()) + 1 : 2 * (even - even_.begin()));
+    }
+    // Take back the last level: its quantiser and its parity; `state` becomes that before it.
+    std::array<size_t, 2> back(int& state) {
+        const int shifted = state >= kHalf, place = shifted ? state ^ kOfState : state;
+        const bool odd = ways_.back()[static_cast<size_t>(state % kBytes)] >> state / kBytes & 1;
+        ways_.pop_back();
+        state = 2 * (odd ? place ^ kOfLevel : place) + shifted;
+        return {static_cast<size_t>(shifted), odd};
+    }
+
+  private:
+    static constexpr size_t kHalf = kStates / 2, kGroup = 4;
+    static_assert(kOfState % kGroup == 0 && kOfLevel % kGroup == 0 && kOfState >= kHalf && kOfLevel < kHalf);
+    // More than any way costs that is taken; sums stay within 32 bits.
+    static constexpr int32_t kFar = 1 << 29;
+    static constexpr int kBytes = kStates / 8;
+    using Ways = std::array<uint8_t, kBytes>;
+    static Ways packed(const std::array<uint8_t, kStates>& flags) {
+        Ways ways{};
+        for (int bit = 0; bit < 8; bit++)
+            for (size_t i = 0; i < kBytes; i++)
+                ways[i] = static_cast<uint8_t>(ways[i] | flags[static_cast<size_t>(bit * kBytes) + i] << bit);
+        return ways;
+    }
+
+    std::array<int32_t, kHalf> even_, odd_;
+    std::vector<Ways> ways_;
+};
+
 }  // namespace
 
-void half_steps(const int32_t* levels, size_t height, size_t width, bool turned, int32_t* out) {
+void half_steps(const int32_t* levels, size_t height, size_t width, int states, bool turned, int32_t* out) {
     const size_t rows = turned ? width : height, columns = turned ? height : width;
     const size_t down = turned ? 1 : width, right = turned ? width : 1;
     int state = 0;
@@ -38,7 +111,7 @@ void half_steps(const int32_t* levels, size_t height, size_t width, bool turned,
             for (size_t x = static_cast<size_t>(kPhaseX[step]); x < columns; x += 2) {
                 const size_t at = y * down + x * right;
                 out[at] = static_cast<int32_t>(half_steps(levels[at], is_shifted(state)));
-                state = next_state(state, levels[at]);
+                state = next_state(states, state, levels[at]);
             }
 }
 
@@ -103,15 +176,11 @@ void Model::plan(int step, const int16_t* logits, int64_t lambda) {
         const auto level = static_cast<int32_t>(std::min<int64_t>((std::abs(scaled) + offset) >> 6, kMaxLevel));
         return scaled < 0 ? -level : level;
     };
-    if (!band_.dependent) {
+    if (!band_.states) {
         each([&](size_t, size_t, int64_t scaled) { plan_.push_back(rounded(scaled, 32)); });
         return;
     }
-    // The Viterbi algorithm: the cheapest way to each state.
-    std::array<int64_t, kStates> costs;
-    costs.fill(kNever);
-    costs[static_cast<size_t>(state_)] = 0;
-    origins_.clear();
+    Paths paths(state_);
     sizes_.clear();
     each([&](size_t y, size_t x, int64_t scaled) {
         const int64_t size = std::abs(scaled);
@@ -119,37 +188,19 @@ void Model::plan(int step, const int16_t* logits, int64_t lambda) {
         Branches ways;
         if (site.quiet && size < kSmall) {
             ways.sizes = {};
-            ways.costs = {{{size * size * 256, kNever}, {size * size * 256, kNever}}};
+            ways.costs = {{{0, kNever}, {0, kNever}}};
         } else {
             ways = branches(site, size, scaled < 0, lambda);
         }
-        std::array<int64_t, kStates> reached;
-        reached.fill(kNever);
-        std::array<uint8_t, kStates> origins{};
-        for (int state = 0; state < kStates; state++) {
-            const int64_t before = costs[static_cast<size_t>(state)];
-            if (before >= kNever) continue;
-            for (size_t parity = 0; parity < 2; parity++) {
-                const int64_t total = before + ways.costs[is_shifted(state)][parity];
-                const size_t next = kNext[state][parity];
-                if (total < reached[next]) {
-                    reached[next] = total;
-                    origins[next] = static_cast<uint8_t>(state);
-                }
-            }
-        }
-        costs = reached;
-        origins_.push_back(origins);
-        sizes_.push_back({ways.sizes[0][0], ways.sizes[0][1], ways.sizes[1][0], ways.sizes[1][1]});
+        paths.extend(ways.costs);
+        sizes_.push_back(ways.sizes);
         settle(y, x, rounded(scaled, kGuess));
     });
-    plan_.resize(origins_.size());
-    auto state = static_cast<size_t>(std::min_element(costs.begin(), costs.end()) - costs.begin());
+    plan_.resize(sizes_.size());
+    int state = paths.best();
     for (size_t i = plan_.size(); i-- > 0;) {
-        const size_t before = origins_[i][state];
-        const size_t parity = kNext[before][1] == state;
-        plan_[i] = sizes_[i][2 * static_cast<size_t>(is_shifted(static_cast<int>(before))) + parity];
-        state = before;
+        const auto [quantiser, parity] = paths.back(state);
+        plan_[i] = sizes_[i][quantiser][parity];
     }
     size_t number = 0;
     each([&](size_t, size_t, int64_t scaled) {

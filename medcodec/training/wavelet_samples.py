@@ -84,7 +84,7 @@ class _LevelRecorder(CoefficientEncoder):
 
     def __init__(self, shape: tuple[int, int], recording: Recording) -> None:
         # As if reversible: levels are coded as they are given.
-        super().__init__(shape, None, reversible=True)
+        super().__init__(shape, None, states=0)
         self._recording = recording
         self._place = (0, 0)
         self._features: list[tuple[Subband, npt.NDArray[np.int8], Plane]] = []
@@ -152,7 +152,7 @@ def _record_pictures(
     recording: Recording,
 ) -> None:
     shape, steps = (frames.shape[2], frames.shape[3]), symbols.header.steps
-    transform = Transform(shape, symbols.header.reversible)
+    transform = Transform(shape, symbols.header.states)
     sequences = [Synthesis(shape, top, steps, model) for _ in range(len(frames))]
     half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
     for (sequence, step), choices, levels in symbols.frames:

@@ -13,7 +13,7 @@ from medcodec.codecs.wavelet.coefficients import CoefficientDecoder
 from medcodec.codecs.wavelet.decoder import parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE
-from medcodec.codecs.wavelet.quality import quality_of
+from medcodec.codecs.wavelet.quality import STATES, quality_of
 from medcodec.codecs.wavelet.stream import parse
 from medcodec.errors import OptionError
 from medcodec.training.config import DataSettings, SampleSettings
@@ -65,7 +65,7 @@ def recording(coded):
 
 def test_context_networks_see_what_decoders_see(coded, recording):
     frames, group = coded
-    decoder = SeeingDecoder(frames.shape[2:], None, reversible=False)
+    decoder = SeeingDecoder(frames.shape[2:], None, states=STATES)
     decoder.seen = []
     symbols = parse_symbols(group.data, frames.shape, None)
     by_layer = {}

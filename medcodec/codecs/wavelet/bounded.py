@@ -79,7 +79,7 @@ def _surroundings(decoded: Stored, max_error: int) -> dict[str, Any]:
         "orientation": 0,
         "level": 0,
         "layer": 0,
-        "dependent": False,
+        "states": 0,
         "parent": None,
         "sibling_a": None,
         "sibling_b": None,

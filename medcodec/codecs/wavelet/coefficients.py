@@ -71,12 +71,12 @@ class _Walk:
     """Takes coders through the subbands of frames, with the same surroundings on both sides."""
 
     def __init__(
-        self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None, reversible: bool
+        self, coders: list[Any], shape: tuple[int, int], model: WaveletModel | None, states: int
     ) -> None:
         self.coders = coders
         for coder, start in zip(coders, () if model is None else model.starts, strict=False):
             start.put_into(coder)
-        self._reversible = reversible
+        self._states = states
         self.known = Known()
         self._bands = subbands(*shape)
         self._model = model
@@ -104,9 +104,8 @@ class _Walk:
             "predicted_parent": frame.predicted.get(parent),
         }
         turned = {name: None if plane is None else _turned(plane, band) for name, plane in planes.items()}
-        dependent = not self._reversible and band.dependent
         place = {"orientation": band.orientation, "level": band.level, "layer": step.layer}
-        return {**place, "dependent": dependent, **turned}
+        return {**place, "states": self._states if band.dependent else 0, **turned}
 
     def _logits(self, coder: Any, band: Subband, coded: Plane, number: int) -> Any:
         """Return the network's logits for a step of a subband, or None."""
@@ -125,11 +124,11 @@ def _turned(plane: npt.NDArray[Any], band: Subband) -> npt.NDArray[Any]:
 
 
 class CoefficientEncoder(_Walk):
-    """Codes frames of one shape; levels are chosen by what they cost."""
+    """Codes frames of one shape; levels are chosen by what they cost, where the trellis has ``states``."""
 
-    def __init__(self, shape: tuple[int, int], model: WaveletModel | None, *, reversible: bool) -> None:
+    def __init__(self, shape: tuple[int, int], model: WaveletModel | None, *, states: int) -> None:
         coders = [_native.SubbandEncoder(trained=model is not None) for _ in range(PARTS)]
-        super().__init__(coders, shape, model, reversible)
+        super().__init__(coders, shape, model, states)
 
     def code(
         self,
@@ -172,10 +171,10 @@ class CoefficientDecoder(_Walk):
     """Decodes frames of one shape; ``parts`` leaves out the finest level where it is 1."""
 
     def __init__(
-        self, shape: tuple[int, int], model: WaveletModel | None, *, reversible: bool, parts: int = PARTS
+        self, shape: tuple[int, int], model: WaveletModel | None, *, states: int, parts: int = PARTS
     ) -> None:
         coders = [_native.SubbandDecoder(trained=model is not None) for _ in range(parts)]
-        super().__init__(coders, shape, model, reversible)
+        super().__init__(coders, shape, model, states)
 
     def feed(self, segments: Sequence[bytes]) -> None:
         """Take the next segments, one for each part."""

@@ -67,7 +67,7 @@ def parse_symbols(
         )
         raise FormatError(msg)
     networks = model if header.trained else None
-    decoder = CoefficientDecoder(shape[2:], networks, reversible=header.reversible, parts=parts)
+    decoder = CoefficientDecoder(shape[2:], networks, states=header.states, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
     for number, layer in enumerate(coded[:layers]):
         places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]
@@ -101,7 +101,7 @@ def synthesise(
     symbols: Symbols, shape: tuple[int, int, int, int], top: int, model: WaveletModel | None
 ) -> np.ndarray:
     """Return the pictures, int32 of ``shape``, working units of 0 to ``top``; frames left out are zero."""
-    transform = Transform(shape[2:], symbols.header.reversible)
+    transform = Transform(shape[2:], symbols.header.states)
     sequences = [Synthesis(shape[2:], top, symbols.header.steps, model) for _ in range(shape[0])]
     out = np.zeros(shape, np.int32)
     for (sequence, step), choices, levels in symbols.frames:

@@ -16,7 +16,7 @@ from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, MotionMode, blend
 from medcodec.codecs.wavelet.motion_search import estimate
 from medcodec.codecs.wavelet.motion_stream import encode_motion
-from medcodec.codecs.wavelet.quality import LAMBDA, STEP_UNIT, Quality
+from medcodec.codecs.wavelet.quality import LAMBDA, STATES, STEP_UNIT, Quality
 from medcodec.codecs.wavelet.stream import MAX_MOTION_BYTES, GroupHeader, LayerBytes, pack_choices
 from medcodec.codecs.wavelet.subbands import Plane
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis, distances
@@ -88,10 +88,11 @@ class GroupEncoder:
         self._steps = frame_steps(frames.shape[1], gop)
         layers = self._steps[-1].layer + 1
         self._quality = quality or Quality((STEP_UNIT,) * layers, 0)
-        self._header = GroupHeader(quality is None, model is not None, gop, self._quality.steps[:layers])
-        self._transform = Transform(shape, quality is None)
+        states = 0 if quality is None else STATES
+        self._header = GroupHeader(states, model is not None, gop, self._quality.steps[:layers])
+        self._transform = Transform(shape, states)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
-        self.coder = CoefficientEncoder(shape, model, reversible=quality is None)
+        self.coder = CoefficientEncoder(shape, model, states=states)
         # By how much each network that enhances has made the squared errors of frames smaller.
         self._helped = np.zeros(0 if model is None else len(model.enhancers))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from medcodec import _native
+
 BEST = 20.0
 # The coarsest and the finest step, as parts of the range of values.
 _COARSEST, _FINEST = 1 / 6, 1 / 2048
@@ -13,6 +15,8 @@ _LAYER_SCALE = 1.14
 # What a bit weighs, in squared steps.
 LAMBDA = 0.09
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
+# Of the trellis that quantises: new streams have the first, older ones the other.
+STATES, FEW_STATES = _native.TRELLIS_STATES
 SCALED = 64  # coefficients are compared in 1/64 of a step
 
 

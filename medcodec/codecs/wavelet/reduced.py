@@ -91,7 +91,7 @@ def _pictures(
     skip: int,
     needed: dict[int, FrameStep],
 ) -> dict[tuple[int, int], Plane]:
-    transform = Transform(shape[2:], symbols.header.reversible)
+    transform = Transform(shape[2:], symbols.header.states)
     steps = symbols.header.steps
     whole = [Synthesis(shape[2:], top, steps, model) for _ in range(shape[0])]
     small = [SmallSynthesis(transform, top, steps, skip) for _ in range(shape[0])]

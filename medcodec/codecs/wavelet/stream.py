@@ -1,6 +1,7 @@
 """The bytes of a group.
 
-``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used); the distance of key frames as a
+``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used, bit 2 the
+trellis of 128 states, not that of 8); the distance of key frames as a
 power of two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a
 working unit. Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
 coefficients, and these three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted,
@@ -22,13 +23,16 @@ from dataclasses import dataclass
 from medcodec.codecs.wavelet.hierarchy import GOPS, MAX_LAYERS
 from medcodec.codecs.wavelet.model import MAX_ENHANCERS
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
+from medcodec.codecs.wavelet.quality import FEW_STATES, STATES
 from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.errors import FormatError
 
 _VERSION = 1
-_REVERSIBLE, _TRAINED = 1, 2
+_REVERSIBLE, _TRAINED, _MANY_STATES = 1, 2, 4
 _PREDICTED, _FUSED, _ENHANCED = 1, 2, 4
 _LARGEST_STEP = 1 << 24
+_FLAGS_OF_STATES = {0: _REVERSIBLE, FEW_STATES: 0, STATES: _MANY_STATES}
+_STATES_OF_FLAGS = {flags: states for states, flags in _FLAGS_OF_STATES.items()}
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class GroupHeader:
 
     Parameters
     ----------
-    reversible
-        Nothing was lost.
+    states
+        Of the trellis that coefficients are quantised by; 0 if nothing was lost.
     trained
         The model's networks are used.
     gop
@@ -47,14 +51,19 @@ class GroupHeader:
         Of the temporal layers, in 1/16 of a working unit.
     """
 
-    reversible: bool
+    states: int
     trained: bool
     gop: int
     steps: tuple[int, ...]
 
+    @property
+    def reversible(self) -> bool:
+        """Whether nothing was lost."""
+        return self.states == 0
+
     def pack(self) -> bytes:
         """Return the bytes."""
-        flags = _REVERSIBLE * self.reversible | _TRAINED * self.trained
+        flags = _FLAGS_OF_STATES[self.states] | _TRAINED * self.trained
         head = struct.pack("<BBBB", _VERSION, flags, self.gop.bit_length() - 1, len(self.steps))
         return head + struct.pack(f"<{len(self.steps)}I", *self.steps)
 
@@ -82,7 +91,8 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     """
     try:
         version, flags, log_gop, layers = struct.unpack_from("<BBBB", data)
-        if version != _VERSION or flags > _REVERSIBLE | _TRAINED or log_gop >= len(GOPS):
+        states = _STATES_OF_FLAGS.get(flags & ~_TRAINED)
+        if version != _VERSION or states is None or log_gop >= len(GOPS):
             msg = "a group of the wavelet codec has an unknown version or setting: update medcodec"
             raise FormatError(msg)
         if not 1 <= layers <= MAX_LAYERS:
@@ -107,7 +117,7 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     if not all(1 <= step <= _LARGEST_STEP for step in steps) or not 1 <= len(parts) <= layers:
         msg = "a group of the wavelet codec has impossible steps or layers"
         raise FormatError(msg)
-    return GroupHeader(bool(flags & _REVERSIBLE), bool(flags & _TRAINED), 1 << log_gop, steps), parts
+    return GroupHeader(states, bool(flags & _TRAINED), 1 << log_gop, steps), parts
 
 
 # Of one frame.

@@ -31,12 +31,18 @@ class Transform:
     ----------
     shape
         Height and width.
-    reversible
-        Integer 5/3 with steps of one, which loses nothing; else CDF 9/7.
+    states
+        Of the trellis that quantises its coefficients; 0 for a reversible transform, integer 5/3 with steps
+        of one, which loses nothing. Else it is CDF 9/7.
     """
 
     shape: tuple[int, int]
-    reversible: bool
+    states: int
+
+    @property
+    def reversible(self) -> bool:
+        """Whether nothing is lost."""
+        return self.states == 0
 
     @property
     def levels(self) -> int:
@@ -98,5 +104,5 @@ class Transform:
         if self.reversible or not band.dependent:
             return 2 * levels
         values = np.empty_like(levels)
-        _native.half_steps(levels, band.orientation == ROWS, values)
+        _native.half_steps(levels, self.states, band.orientation == ROWS, values)
         return values
