@@ -23,6 +23,8 @@ struct Steps {
     int count;
 };
 
+enum class Way { kForward, kInverse, kTransposed };
+
 Steps steps_of(Wavelet wavelet) {
     if (wavelet == Wavelet::kReversible53) return {kSteps53, 2};
     return {kSteps97, 4};
@@ -52,30 +54,40 @@ void each_target(const Step& step, size_t low_count, size_t high_count, Apply ap
 }
 
 void lift_runs(int32_t* low, int32_t* high, size_t low_count, size_t high_count, size_t run, size_t stride,
-               const Step& step, int32_t sign) {
+               const Step& step, Way way) {
     int32_t* targets = step.onto_high ? high : low;
-    const int32_t* sources = step.onto_high ? low : high;
+    int32_t* sources = step.onto_high ? low : high;
     each_target(step, low_count, high_count, [&](size_t i, size_t a, size_t b) {
         int32_t* target = targets + i * stride;
-        const int32_t* first = sources + a * stride;
-        const int32_t* second = sources + b * stride;
+        int32_t* first = sources + a * stride;
+        int32_t* second = sources + b * stride;
+        if (way == Way::kTransposed) {
+            // What the inverse takes from the sources goes back onto each, twice where both are one.
+            for (size_t x = 0; x < run; x++) {
+                first[x] = lifted(first[x], target[x], step, -1);
+                second[x] = lifted(second[x], target[x], step, -1);
+            }
+            return;
+        }
+        const int32_t sign = way == Way::kForward ? 1 : -1;
         for (size_t x = 0; x < run; x++) target[x] = lifted(target[x], wrapped_sum(first[x], second[x]), step, sign);
     });
 }
 
 void lift_all(int32_t* low, int32_t* high, size_t low_count, size_t high_count, size_t run, size_t stride,
-              const Steps& steps, bool forward) {
+              const Steps& steps, Way way) {
     for (int i = 0; i < steps.count; i++) {
-        const Step& step = steps.begin[forward ? i : steps.count - 1 - i];
-        lift_runs(low, high, low_count, high_count, run, stride, step, forward ? 1 : -1);
+        const Step& step = steps.begin[way == Way::kInverse ? steps.count - 1 - i : i];
+        lift_runs(low, high, low_count, high_count, run, stride, step, way);
     }
 }
 
 constexpr size_t kRun = 16;  // rows that are transformed side by side
 
 // Lift `rows` rows of `width` samples: transposed in blocks, so that the rows lie side by side and steps vectorise.
-void lift_rows(int32_t* plane, size_t rows, size_t width, size_t stride, const Steps& steps, bool forward,
+void lift_rows(int32_t* plane, size_t rows, size_t width, size_t stride, const Steps& steps, Way way,
                std::vector<int32_t>& scratch) {
+    const bool forward = way != Way::kInverse;
     const size_t low_count = (width + 1) / 2, high_count = width / 2;
     scratch.resize(width * kRun);
     int32_t* low = scratch.data();
@@ -87,7 +99,7 @@ void lift_rows(int32_t* plane, size_t rows, size_t width, size_t stride, const S
             for (size_t i = 0; i < low_count; i++) low[i * kRun + r] = forward ? row[2 * i] : row[i];
             for (size_t i = 0; i < high_count; i++) high[i * kRun + r] = forward ? row[2 * i + 1] : row[low_count + i];
         }
-        lift_all(low, high, low_count, high_count, run, kRun, steps, forward);
+        lift_all(low, high, low_count, high_count, run, kRun, steps, way);
         for (size_t r = 0; r < run; r++) {
             int32_t* row = plane + (top + r) * stride;
             for (size_t i = 0; i < low_count; i++) (forward ? row[i] : row[2 * i]) = low[i * kRun + r];
@@ -97,8 +109,9 @@ void lift_rows(int32_t* plane, size_t rows, size_t width, size_t stride, const S
     }
 }
 
-void lift_columns(int32_t* plane, size_t rows, size_t width, size_t stride, const Steps& steps, bool forward,
+void lift_columns(int32_t* plane, size_t rows, size_t width, size_t stride, const Steps& steps, Way way,
                   std::vector<int32_t>& scratch) {
+    const bool forward = way != Way::kInverse;
     const size_t low_count = (rows + 1) / 2, high_count = rows / 2;
     scratch.resize(rows * width);
     int32_t* low = scratch.data();
@@ -108,7 +121,7 @@ void lift_columns(int32_t* plane, size_t rows, size_t width, size_t stride, cons
         return low + y * width;
     };
     for (size_t y = 0; y < rows; y++) std::copy_n(plane + y * stride, width, row_of(y));
-    lift_all(low, high, low_count, high_count, width, width, steps, forward);
+    lift_all(low, high, low_count, high_count, width, width, steps, way);
     for (size_t y = 0; y < rows; y++) {
         const int32_t* source = forward ? low + y * width : (y % 2 ? high : low) + y / 2 * width;
         std::copy_n(source, width, plane + y * stride);
@@ -127,8 +140,8 @@ void lift_forward(int32_t* plane, size_t height, size_t width, int levels, Wavel
     std::vector<int32_t> scratch;
     for (int level = 0; level < levels; level++) {
         const size_t rows = reduced(height, level), columns = reduced(width, level);
-        lift_columns(plane, rows, columns, width, steps, true, scratch);
-        lift_rows(plane, rows, columns, width, steps, true, scratch);
+        lift_columns(plane, rows, columns, width, steps, Way::kForward, scratch);
+        lift_rows(plane, rows, columns, width, steps, Way::kForward, scratch);
     }
 }
 
@@ -137,9 +150,16 @@ void lift_inverse(int32_t* plane, size_t height, size_t width, int levels, int s
     std::vector<int32_t> scratch;
     for (int level = levels - 1; level >= skip; level--) {
         const size_t rows = reduced(height, level), columns = reduced(width, level);
-        lift_rows(plane, rows, columns, width, steps, false, scratch);
-        lift_columns(plane, rows, columns, width, steps, false, scratch);
+        lift_rows(plane, rows, columns, width, steps, Way::kInverse, scratch);
+        lift_columns(plane, rows, columns, width, steps, Way::kInverse, scratch);
     }
+}
+
+void lift_transposed(int32_t* plane, size_t height, size_t width) {
+    const Steps steps = steps_of(Wavelet::kCdf97);
+    std::vector<int32_t> scratch;
+    lift_columns(plane, height, width, width, steps, Way::kTransposed, scratch);
+    lift_rows(plane, height, width, width, steps, Way::kTransposed, scratch);
 }
 
 }  // namespace medcodec

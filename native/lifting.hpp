@@ -14,4 +14,8 @@ void lift_forward(int32_t* plane, size_t height, size_t width, int levels, Wavel
 // Undo all but the `skip` finest levels; the picture of reduced size lies in the upper left.
 void lift_inverse(int32_t* plane, size_t height, size_t width, int levels, int skip, Wavelet wavelet);
 
+// Put the transpose of one level of the inverse 9/7 in the place of `plane`, a picture: how much of each coefficient's
+// picture there is in it, times that picture's squared length.
+void lift_transposed(int32_t* plane, size_t height, size_t width);
+
 }  // namespace medcodec

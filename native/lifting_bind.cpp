@@ -39,4 +39,12 @@ void bind_lifting(nb::module_& m) {
         },
         nb::arg("plane").noconvert(), nb::kw_only(), nb::arg("levels"), nb::arg("reversible"), nb::arg("skip") = 0,
         "Undo lift_forward in place, all but the `skip` finest levels.");
+    m.def(
+        "lift_transposed",
+        [](Plane plane) {
+            checked(plane, 1, 0, false);
+            nb::gil_scoped_release unlocked;
+            medcodec::lift_transposed(plane.data(), plane.shape(0), plane.shape(1));
+        },
+        nb::arg("plane").noconvert(), "Put the transpose of one level of the inverse 9/7 in the place of a plane.");
 }

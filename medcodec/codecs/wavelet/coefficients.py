@@ -136,6 +136,8 @@ class CoefficientEncoder(_Walk):
         step: FrameStep,
         scaled: Callable[[Subband], tuple[Plane, Blocks | None]],
         rate_weight: int,
+        *,
+        after: Callable[[Subband, int, Plane], Plane] | None = None,
     ) -> FrameLevels:
         """Code a frame and return its symbols.
 
@@ -145,6 +147,8 @@ class CoefficientEncoder(_Walk):
             Gives a subband's coefficients in 1/64 of their step, and which blocks are predicted.
         rate_weight
             What a bit weighs, in squared 1/64 steps; 0 rounds to the nearest level.
+        after
+            Gives the coefficients anew when a step, of that number, has decided its levels; None: they stay.
         """
         frame = FrameLevels()
         for part, coder in enumerate(self.coders):
@@ -158,6 +162,8 @@ class CoefficientEncoder(_Walk):
                     weight = 0 if band.orientation == LOW else rate_weight
                     for number in range(STEPS):
                         coder.step(number, self._logits(coder, band, coded, number), lambda_=weight)
+                        if after is not None:
+                            source[...] = _turned(after(band, number, _turned(coded, band)), band)
                 frame.levels[band.key] = _turned(coded, band)
         self.known.add(sequence, step, frame.levels)
         return frame

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from medcodec.codecs.wavelet.block_choice import BlockChoice
 from medcodec.codecs.wavelet.block_motion import search_blocks
-from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
+from medcodec.codecs.wavelet.coefficients import CoefficientEncoder, FrameLevels
+from medcodec.codecs.wavelet.feedback import Feedback
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, MotionMode, blend
@@ -116,7 +117,7 @@ class GroupEncoder:
         unit = self._header.steps[step.layer]
         best = self._best(synthesis, step, target)
         choices, prediction = best.choices, best.prediction
-        frame = self.coder.code(sequence, step, best.scaled, self._quality.rate_weight)
+        frame = self._coded(sequence, step, best)
         coded = self._transform.inverse(frame, unit, best.expected)
         picture = synthesis.finish(step, choices, prediction, coded)
         if self._model is None or self._header.reversible:
@@ -131,6 +132,13 @@ class GroupEncoder:
                 error, used = changed, number
                 synthesis.pictures[step.frame] = enhanced
         return replace(choices, enhanced=used)
+
+    def _coded(self, sequence: int, step: FrameStep, best: BlockChoice) -> FrameLevels:
+        if self._header.reversible:
+            return self.coder.code(sequence, step, best.scaled, 0)
+        feedback = Feedback(self._transform, self._header.steps[step.layer], best.scaled)
+        weight = self._quality.rate_weight
+        return self.coder.code(sequence, step, feedback.scaled, weight, after=feedback.after)
 
     def _enhancers(self, step: FrameStep) -> list[int]:
         """Return which networks are tried: all on key frames, after these the one that has helped most."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import FrameLevels
@@ -67,6 +68,11 @@ class Transform:
         values = plane[band.rows, band.columns].astype(np.int64) * (SCALED * STEP_UNIT)
         return np.clip((values + unit // 2) // unit, -_LARGEST, _LARGEST).astype(np.int32)
 
+    def dequantised(self, levels: Plane, band: Subband, step: int) -> npt.NDArray[np.int64]:
+        """Return the coefficients of a subband that levels stand for."""
+        values = (self._half_steps(levels, band).astype(np.int64) * self.step_of(band, step) + STEP_UNIT) >> 5
+        return np.clip(values, -_LARGEST // 64, _LARGEST // 64, out=values)
+
     def inverse(self, frame: FrameLevels, step: int, prediction: Plane | None, *, skip: int = 0) -> Plane:
         """Return the picture that levels stand for, in working units.
 
@@ -87,9 +93,7 @@ class Transform:
             levels = frame.levels.get(band.key)
             if levels is None:
                 continue
-            unit = self.step_of(band, step)
-            values = (self._half_steps(levels, band).astype(np.int64) * unit + STEP_UNIT) >> 5
-            np.clip(values, -_LARGEST // 64, _LARGEST // 64, out=values)
+            values = self.dequantised(levels, band, step)
             predicted = frame.predicted.get(band.key)
             if prediction is not None and predicted is not None:
                 values += prediction[band.rows, band.columns] * by_coefficient(predicted, band.shape)
