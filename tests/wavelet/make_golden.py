@@ -36,6 +36,7 @@ def volumes() -> dict[str, np.ndarray]:
         "smooth": phantom((72, 80, 5), noise=1),
         "noisy": phantom((40, 48, 11), seed=4),
         "begun": phantom((48, 56, 9), seed=5),
+        "states": phantom((44, 60, 6), seed=6),
     }
 
 

@@ -135,7 +135,8 @@ def test_another_shape_is_refused(voxels, shape):
     [
         (0, 0),
         (0, 2),
-        (1, 4),
+        (1, 5),
+        (1, 8),
         (1, 255),
         (2, 6),
         (3, 0),
