@@ -26,6 +26,7 @@ from medcodec.codecs.wavelet import block_choice, codec, plan, quality
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.coder_start import CoderStart
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, CoefficientEncoder
+from medcodec.codecs.wavelet.feedback import Feedback
 from medcodec.codecs.wavelet.model import ENHANCE, WaveletModel
 from medcodec.codecs.wavelet.subbands import Subband
 from medcodec.codecs.wavelet.synthesis import Synthesis
@@ -75,6 +76,10 @@ def _without_trellis(stack: ExitStack) -> None:
     stack.enter_context(patch.object(Subband, "dependent", False))
 
 
+def _without_feedback(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(Feedback, "_aim", lambda self, _: self._wanted))
+
+
 def _without_layer_scale(stack: ExitStack) -> None:
     stack.enter_context(patch.object(quality, "_LAYER_SCALE", 1.0))
 
@@ -105,6 +110,7 @@ VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
     "groups without a transform": (WHOLE, _without_pixels),
     "a choice for each block": (WHOLE, _without_blocks),
     "dependent quantisation by rate and distortion": (WHOLE, _without_trellis),
+    "later coefficients making up for earlier ones": (WHOLE, _without_feedback),
     "a step for each temporal layer": (WHOLE, _without_layer_scale),
     "*instead*: distances of key frames tried (`effort=max`)": (replace(WHOLE, effort="max"), _nothing),
 }
