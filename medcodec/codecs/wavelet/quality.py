@@ -13,7 +13,7 @@ _FINEST_OF_VALUES = 0.7  # of the distance between values
 # Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
 _LAYER_SCALE = 1.14
 # What a bit weighs, in squared steps.
-LAMBDA = 0.09
+LAMBDA = 0.08
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
 # Of the trellis that quantises: new streams have the first, older ones the other.
 STATES, FEW_STATES = _native.TRELLIS_STATES
