@@ -23,7 +23,7 @@ def test_errors_are_smaller_for_as_many_bytes(shape, monkeypatch):
     noise = np.random.default_rng(3).normal(TOP / 2, TOP / 40, (1, 1, *shape))
     frames = np.clip(noise, 0, TOP).astype(np.int32)
     with_feedback = coded(frames)
-    monkeypatch.setattr(Feedback, "_aim", lambda self, _: self._wanted)
+    monkeypatch.setattr(Feedback, "_aim", lambda *_: None)
     without = coded(frames)
     assert with_feedback[0] < 1.005 * without[0]
     assert with_feedback[1] < 0.99 * without[1]

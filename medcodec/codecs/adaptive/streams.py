@@ -24,11 +24,12 @@ from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
 from medcodec.codecs.adaptive.mapping_forms import Plain
 from medcodec.codecs.adaptive.mapping_levels import Levels, Stride, fit_levels, level_dtype, level_table
+from medcodec.codecs.adaptive.planes import decode_planes, encode_planes
 from medcodec.codecs.adaptive.predict import MAX_LEVEL, decode_predicted, encode_predicted
 from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
-_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST = range(7)
+_PREDICTED, _BLOCKS, _LABELS, _FLOATS, _LZMA, _BLOCK_LEVELS, _FAST, _PLANES = range(8)
 _LABEL_COUNT = 256
 _SAMPLE_VOXELS = 1 << 15
 # The share of voxels that repeat a neighbour from which on a sample is coded as labels too, and the range of
@@ -54,7 +55,7 @@ def encode_lossless(voxels: AnyArray, *, effort: str) -> bytes:
         return _fast(voxels)
     mapped = map_voxels(voxels)
     if mapped is None:
-        return bytes([_FLOATS]) + encode_floats(voxels)
+        return _unmapped(voxels, effort)
     mapping, levels = mapped
     if effort == "fastest" or mapping.level_count > MAX_LEVEL + 1:
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=effort == "fastest"))
@@ -105,6 +106,8 @@ def decode(data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:
     coder = reader.take(1)[0]
     if coder == _FLOATS:
         return decode_floats(data, shape, dtype, start=1)
+    if coder == _PLANES:
+        return decode_planes(reader, shape, dtype)
     if coder == _LZMA:
         return _decode_lzma(reader, shape, dtype)
     mapping = Mapping.from_bytes(reader.take(reader.unsigned()), dtype, shape)
@@ -157,6 +160,16 @@ def _block_ranges(data: bytes, ranges: Sequence[tuple[int, int]]) -> list[tuple[
     if any(start >= stop or data[start] != _BLOCKS for start, stop in ranges):
         return None
     return [(start + 1, stop) for start, stop in ranges]
+
+
+def _unmapped(voxels: AnyArray, effort: str) -> bytes:
+    """Return a coding of true floats or integers of wide range."""
+    if effort in ("fastest", "fast"):
+        return bytes([_PLANES]) + encode_planes(voxels, by_rows=True)
+    found = [(_FLOATS, encode_floats(voxels)), (_PLANES, encode_planes(voxels, by_rows=False))]
+    coder, data = min(found, key=lambda coded: len(coded[1]))
+    found.clear()  # not held beside the copy
+    return bytes([coder]) + data
 
 
 def _fast(voxels: AnyArray) -> bytes:

@@ -137,7 +137,7 @@ class CoefficientEncoder(_Walk):
         scaled: Callable[[Subband], tuple[Plane, Blocks | None]],
         rate_weight: int,
         *,
-        after: Callable[[Subband, int, Plane], Plane] | None = None,
+        after: Callable[[Subband, int, Plane, Plane], None] | None = None,
     ) -> FrameLevels:
         """Code a frame and return its symbols.
 
@@ -148,7 +148,7 @@ class CoefficientEncoder(_Walk):
         rate_weight
             What a bit weighs, in squared 1/64 steps; 0 rounds to the nearest level.
         after
-            Gives the coefficients anew when a step, of that number, has decided its levels; None: they stay.
+            Changes the coefficients, the last argument, when a step has decided its levels; None: they stay.
         """
         frame = FrameLevels()
         for part, coder in enumerate(self.coders):
@@ -163,7 +163,8 @@ class CoefficientEncoder(_Walk):
                     for number in range(STEPS):
                         coder.step(number, self._logits(coder, band, coded, number), lambda_=weight)
                         if after is not None:
-                            source[...] = _turned(after(band, number, _turned(coded, band)), band)
+                            after(band, number, _turned(coded, band), values)
+                            source[...] = _turned(values, band)
                 frame.levels[band.key] = _turned(coded, band)
         self.known.add(sequence, step, frame.levels)
         return frame

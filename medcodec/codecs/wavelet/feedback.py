@@ -23,6 +23,12 @@ _PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 _FRACTION = 64  # errors are in such parts of a coefficient's unit
 
 
+def _phase(band: Subband, number: int) -> tuple[slice, slice]:
+    """Return where the coefficients of a step lie in a subband."""
+    row, column = _PHASES[number][:: -1 if band.orientation == ROWS else 1]
+    return slice(row, None, 2), slice(column, None, 2)
+
+
 class Feedback:
     """What the levels of a frame aim at, subband by subband, coarse to fine.
 
@@ -55,30 +61,33 @@ class Feedback:
             self._level = band.level
         self._wanted, predicted = self._scaled(band)
         self._undecided = band
-        return self._aim(band), predicted
+        aims = self._wanted.copy()
+        self._aim(band, 0, aims)
+        return aims, predicted
 
-    def after(self, band: Subband, number: int, levels: Plane) -> Plane:
-        """Return what a subband's next step aims at, when that of ``number`` has decided some levels."""
+    def after(self, band: Subband, number: int, levels: Plane, aims: Plane) -> None:
+        """Set what the step after ``number``, which has decided some of ``levels``, aims at, in ``aims``."""
         self._undecided = None
-        decoded = self._transform.dequantised(levels, band, self._step)
-        errors = self._wanted * self._unit(band) - _FRACTION * decoded
-        row, column = _PHASES[number][:: -1 if band.orientation == ROWS else 1]
-        known = self._errors[band.rows, band.columns]
-        known[row::2, column::2] = errors[row::2, column::2]
-        return self._aim(band) if number < STEPS - 1 else self._wanted
+        phase = _phase(band, number)
+        decoded = self._transform.dequantised(levels, band, self._step)[phase]
+        self._errors[band.rows, band.columns][phase] = (
+            self._wanted[phase] * self._unit(band) - _FRACTION * decoded
+        )
+        if number < STEPS - 1:
+            self._aim(band, number + 1, aims)
 
     def _unit(self, band: Subband) -> float:
         """Return what 1/64 of a subband's step is in errors."""
         return _FRACTION * self._transform.step_of(band, self._step) / (SCALED * STEP_UNIT)
 
-    def _aim(self, band: Subband) -> Plane:
+    def _aim(self, band: Subband, number: int, aims: Plane) -> None:
         if band.orientation == LOW:
-            return self._wanted
+            return
+        phase = _phase(band, number)
         seen = self._lacking()
         _native.lift_transposed(seen)
-        squared_length = synthesis_norm(band.orientation, 0, 1) ** 2
-        moved = np.rint(seen[band.rows, band.columns] / (squared_length * self._unit(band)))
-        return np.asarray(self._wanted + moved, np.int32)
+        unit = synthesis_norm(band.orientation, 0, 1) ** 2 * self._unit(band)
+        aims[phase] = self._wanted[phase] + np.rint(seen[band.rows, band.columns][phase] / unit)
 
     def _shape(self) -> tuple[int, int]:
         height, width = (reduced(size, self._level) for size in self._transform.shape)
