@@ -105,3 +105,12 @@ def test_planes_with_too_many_bits_are_refused():
     assert (data[0], other[0]) == (12, 8)
     with pytest.raises(FormatError, match="more than 4 bits"):
         decoded(bytes([12]) + other[1:], wide)
+
+
+def test_planes_of_noise_are_stored_as_they_are():
+    noise = np.random.default_rng(3).integers(0, 1 << 16, (1, 9, 40, 44), np.uint32)
+    voxels = (np.uint32(1 << 20) + noise).astype("u4") << np.uint32(1) | np.uint32(1)
+    data = encode_planes(voxels, by_rows=True)
+    assert decoded(data, voxels).tobytes() == voxels.tobytes()
+    assert len(data) < 1.2 * 2 * voxels.size
+    assert voxels.astype("<u2").tobytes() in data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
 _PLANE_BITS = 16
+_NOISE = 0.995
 
 
 def encode_planes(voxels: AnyArray, *, by_rows: bool) -> bytes:
@@ -35,9 +37,20 @@ def encode_planes(voxels: AnyArray, *, by_rows: bool) -> bytes:
     shift = common_zeros(voxels)
     parts = [bytes([shift])]
     for low, bits in _places(8 * voxels.dtype.itemsize, shift):
-        coded = encode_blocks(_plane(voxels, low, bits), by_rows=by_rows)
-        parts += [unsigned_bytes(len(coded)), coded]
+        plane = _plane(voxels, low, bits)
+        if _is_noise(plane):
+            parts += [unsigned_bytes(0), plane.astype("<u2", copy=False).tobytes()]
+        else:
+            coded = encode_blocks(plane, by_rows=by_rows)
+            parts += [unsigned_bytes(len(coded)), coded]
     return b"".join(parts)
+
+
+def _is_noise(plane: AnyArray) -> bool:
+    """Return whether rows from all over a plane cannot be coded in less than they have."""
+    _, frames, height, _ = plane.shape
+    rows = plane[:, :: max(1, frames // 4), :: max(1, height // 16)]
+    return len(encode_blocks(rows)) >= _NOISE * rows.nbytes
 
 
 def _plane(voxels: AnyArray, low: int, bits: int) -> AnyArray:
@@ -64,7 +77,7 @@ def decode_planes(reader: ByteReader, shape: tuple[int, int, int, int], dtype: n
         raise FormatError(msg)
     planes = []
     for low, bits in _places(8 * dtype.itemsize, shift):
-        plane = decode_blocks(reader.take(reader.unsigned()), shape, np.dtype(np.uint16))
+        plane = _read_plane(reader, shape)
         if int(plane.max(initial=0)) >> bits:
             msg = f"planes of words: more than {bits} bits in one of so many; the group is damaged"
             raise FormatError(msg)
@@ -78,6 +91,15 @@ def decode_planes(reader: ByteReader, shape: tuple[int, int, int, int], dtype: n
         part = slice(start, start + BLOCK)
         flat[part] = _joined([(plane[part], low) for plane, low in planes], shift, dtype)
     return voxels
+
+
+def _read_plane(reader: ByteReader, shape: tuple[int, int, int, int]) -> AnyArray:
+    length = reader.unsigned()
+    if length:
+        return decode_blocks(reader.take(length), shape, np.dtype(np.uint16))
+    return (
+        np.frombuffer(reader.take(2 * math.prod(shape)), "<u2").astype(np.uint16, copy=False).reshape(shape)
+    )
 
 
 def _joined(planes: list[tuple[AnyArray, int]], shift: int, dtype: np.dtype[Any]) -> AnyArray:
