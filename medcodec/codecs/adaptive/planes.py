@@ -1,4 +1,4 @@
-"""True floats and wide integers for quick efforts: planes of 16 bits, each a block stream."""
+"""True floats and wide integers for quick efforts: planes of 16 bits, block streams or as they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from medcodec.codecs.base import AnyArray
 from medcodec.errors import FormatError
 
 _PLANE_BITS = 16
-_NOISE = 0.995
+_NOISE = 0.995  # share of its size from which on a coded plane is not worth it
 
 
 def encode_planes(voxels: AnyArray, *, by_rows: bool) -> bytes:
@@ -57,8 +57,7 @@ def _plane(voxels: AnyArray, low: int, bits: int) -> AnyArray:
     def cut(some: AnyArray) -> AnyArray:
         words = ordered_bits(some)
         word = words.dtype.type
-        cut_out: AnyArray = words >> word(low) & word((1 << bits) - 1)
-        return cut_out
+        return np.asarray(words >> word(low) & word((1 << bits) - 1), np.uint16)
 
     return in_blocks(voxels, np.dtype(np.uint16), cut)
 
@@ -97,9 +96,8 @@ def _read_plane(reader: ByteReader, shape: tuple[int, int, int, int]) -> AnyArra
     length = reader.unsigned()
     if length:
         return decode_blocks(reader.take(length), shape, np.dtype(np.uint16))
-    return (
-        np.frombuffer(reader.take(2 * math.prod(shape)), "<u2").astype(np.uint16, copy=False).reshape(shape)
-    )
+    numbers = np.frombuffer(reader.take(2 * math.prod(shape)), "<u2")
+    return numbers.astype(np.uint16, copy=False).reshape(shape)
 
 
 def _joined(planes: list[tuple[AnyArray, int]], shift: int, dtype: np.dtype[Any]) -> AnyArray:
