@@ -17,14 +17,14 @@ from medcodec.training.wavelet_samples import CORNER, EDGE, KINDS, OUTSIDE, Reco
 
 Random = np.random.Generator
 _Item = TypeVar("_Item", np.int8, np.int16)
-# What a coefficient of an empty subband weighs, beside those of busy ones.
-_QUIET_WEIGHT = 0.03
+# What a coefficient of an empty subband counts for, beside those of busy ones.
+_QUIET = 0.03
 _MEGABYTE = 1 << 20
 _CELL = 16  # blocks along each side of the cells that crops of pictures are drawn by
 # Mean squared errors below this part of a squared step are not worth more effort.
 _ERROR_FLOOR = 0.005
-# Features that change their sign with the levels: of the parent, and of the steps before.
-_SIGNED = (17, 22, 23, 24, 25)
+# Features that change their sign with the levels: of the parent, steps before, siblings and other parents.
+_SIGNED = (17, *range(22, 36))
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Batch:
         int32 of shape (crops,).
     weights
         float32 of shape (crops,): what errors of a crop weigh, so that in the mean they make up the share of
-        their pictures' errors that is left; 1 for subbands.
+        their pictures' errors that is left; or what bits do, less in a busy subband, 1 in the mean.
     """
 
     features: npt.NDArray[np.int8]
@@ -98,6 +98,7 @@ class SamplePool:
         self._whole = False
         self._samples: dict[str, list[Sample]] = {}
         self._sums: dict[str, npt.NDArray[np.float64]] = {}
+        self._weights: dict[str, npt.NDArray[np.float64]] = {}
         self._places: dict[tuple[str, int], _Places] = {}  # of pictures that crops were taken from
 
     def turn_to(self, number: int) -> None:
@@ -118,8 +119,11 @@ class SamplePool:
         # In the order of files: where all fit, rounds do not differ, so that runs can be resumed in any.
         recordings = [held[index] for index in sorted(held)]
         self._samples = {kind: [one for each in recordings for one in each.samples[kind]] for kind in KINDS}
-        weights = {kind: [_weight(kind, one) for one in many] for kind, many in self._samples.items()}
-        self._sums = {kind: np.cumsum(many) for kind, many in weights.items()}
+        for kind, samples in self._samples.items():
+            busy = np.array([_busyness(one) if kind in (EDGE, CORNER) else 1.0 for one in samples])
+            shares = np.array([one.targets[0].size for one in samples]) * np.sqrt(busy)
+            self._sums[kind] = np.cumsum(shares)
+            self._weights[kind] = shares.sum() / max((shares / busy).sum(), 1e-9) / busy
         self._places = {}
 
     def has(self, kind: str) -> bool:
@@ -129,7 +133,8 @@ class SamplePool:
     def batch(self, kind: str, crops: int, size: int, random: Random) -> Batch:
         """Return random crops; those of subbands are negated at random, those of pictures are mirrored.
 
-        Crops of pictures are drawn from where errors are more often, and weigh less there.
+        Crops of pictures are drawn from where errors are more often, and weigh less there. So do those of
+        busy subbands, which would else decide all: rates matter by their ratios.
 
         Parameters
         ----------
@@ -150,7 +155,7 @@ class SamplePool:
         channels = samples[0].features.shape[0]
         features = np.zeros((crops, channels, size, size), np.int8)
         targets = np.full((crops, 4, size, size), OUTSIDE, np.int16)
-        weights = np.ones(crops, np.float32)
+        weights = self._weights[kind][chosen].astype(np.float32)
         change = _negated if kind in (EDGE, CORNER) else _mirrored
         for number, index in enumerate(chosen):
             source = samples[index]
@@ -170,13 +175,10 @@ class SamplePool:
         return Batch(features, targets, steps, weights)
 
 
-def _weight(kind: str, sample: Sample) -> float:
-    area = float(sample.targets[0].size)
-    if kind not in (EDGE, CORNER):
-        return area
+def _busyness(sample: Sample) -> float:
+    """Return about what a coefficient of a subband costs, beside one of a busy subband."""
     levels = sample.targets[sample.targets != OUTSIDE]
-    density = min(1.0, float(np.minimum(np.abs(levels), 3).mean()))
-    return area * (_QUIET_WEIGHT + density)
+    return _QUIET + min(1.0, float(np.minimum(np.abs(levels), 3).mean()))
 
 
 Crop = tuple[npt.NDArray[np.int8], npt.NDArray[np.int16]]

@@ -76,9 +76,10 @@ class WaveletTask:
         features = torch.from_numpy(batch.features).to(self._device).float()
         levels = torch.from_numpy(batch.targets[:, number].astype(np.int32)).to(self._device)
         seen = networks.context_input(features, number, self._networks[name].inputs)
-        bits = networks.level_bits(self._output(name, seen), levels).sum()
+        bits = networks.level_bits(self._output(name, seen), levels).sum((1, 2))
         asked = torch.stack([where.sum() for where, _ in networks.decisions(levels)]).float()
-        return Measured(bits * np.log(2) / asked[0].clamp(min=1), bits, asked.sum())
+        weighted = bits @ torch.from_numpy(batch.weights).to(self._device)
+        return Measured(weighted * np.log(2) / asked[0].clamp(min=1), bits.sum(), asked.sum())
 
     def _picture(self, name: str, batch: Batch) -> Measured:
         features = torch.from_numpy(batch.features).to(self._device).float()

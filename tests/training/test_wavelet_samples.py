@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from training_scans import moving_blobs
@@ -9,8 +11,8 @@ from training_scans import moving_blobs
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from medcodec import _native
-from medcodec.codecs.wavelet.coefficients import CoefficientDecoder
-from medcodec.codecs.wavelet.decoder import parse_symbols
+from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, FrameLevels
+from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE
 from medcodec.codecs.wavelet.quality import STATES, quality_of
@@ -18,7 +20,7 @@ from medcodec.codecs.wavelet.stream import parse
 from medcodec.errors import OptionError
 from medcodec.training.config import DataSettings, SampleSettings
 from medcodec.training.data import training_scans
-from medcodec.training.pool import SamplePool
+from medcodec.training.pool import SamplePool, _negated
 from medcodec.training.wavelet_networks import context_input
 from medcodec.training.wavelet_samples import (
     CORNER,
@@ -149,6 +151,44 @@ def test_pools_that_hold_all_are_the_same_in_every_round(recording, tmp_path):
         with pytest.raises(OptionError, match="leave it out of the networks"):
             pool.batch(FUSE, 8, 10, np.random.default_rng(5))
     assert np.array_equal(*drawn)
+
+
+def test_samples_are_negated_as_pictures_are(coded):
+    """Each feature with a sign changes it where all levels do: else networks learn that it says nothing."""
+    frames, group = coded
+    symbols = parse_symbols(group.data, frames.shape, None)
+    turned = [
+        (place, choices, FrameLevels({key: -plane for key, plane in frame.levels.items()}, frame.predicted))
+        for place, choices, frame in symbols.frames
+    ]
+    straight, negative = (
+        record(frames, TOP, Symbols(symbols.header, each), None) for each in (symbols.frames, turned)
+    )
+    always = SimpleNamespace(random=lambda: 0.9)
+    for kind in (EDGE, CORNER):
+        for one, other in zip(straight.samples[kind], negative.samples[kind], strict=True):
+            features, targets = _negated(one.features, one.targets, always)
+            assert np.array_equal(features, other.features)
+            assert np.array_equal(targets, other.targets)
+
+
+def test_busy_subbands_count_by_their_ratios(tmp_path):
+    """A subband with a hundred times the bits is drawn more often, but its bits weigh less."""
+    random, shape = np.random.default_rng(3), (4, 40, 40)
+    busy = random.integers(-2, 3, shape).astype(np.int16)
+    quiet = np.where(random.random(shape) < 0.01, busy, 0).astype(np.int16)
+    recording = Recording()
+    for targets in (busy, quiet):
+        recording.samples[EDGE].append(Sample(np.zeros((39, 40, 40), np.int8), targets, 0, (0, 0, 1, 0)))
+    write_recording(tmp_path / "one.npz", recording)
+    pool = SamplePool([tmp_path / "one.npz"], budget_megabytes=100, seed=[1])
+    pool.turn_to(0)
+    batch = pool.batch(EDGE, 4000, 16, np.random.default_rng(5))
+    assert batch.weights.mean() == pytest.approx(1, abs=0.05)
+    is_busy = (batch.targets != 0).mean((1, 2, 3)) > 0.4
+    assert 0.75 < is_busy.mean() < 0.9
+    bits = np.abs(batch.targets).sum((1, 2, 3)) * batch.weights
+    assert 2 < bits[is_busy].sum() / bits[~is_busy].sum() < 30  # by their numbers it is about a hundred
 
 
 def test_pools_are_bounded_and_follow_their_seed(recording, tmp_path):
