@@ -26,6 +26,7 @@ from medcodec.codecs.wavelet import block_choice, codec, plan, quality
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.coder_start import CoderStart
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, CoefficientEncoder
+from medcodec.codecs.wavelet.encoder import GroupEncoder
 from medcodec.codecs.wavelet.feedback import Feedback
 from medcodec.codecs.wavelet.model import ENHANCE, WaveletModel
 from medcodec.codecs.wavelet.subbands import Subband
@@ -51,6 +52,10 @@ def _without_starts(stack: ExitStack) -> None:
 
 def _without_enhancement(stack: ExitStack) -> None:
     stack.enter_context(patch.object(Synthesis, "enhance", lambda *arguments: arguments[2]))
+
+
+def _without_postfilter(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(GroupEncoder, "_postfiltered", lambda _, pictures: pictures))
 
 
 def _with_one_enhancer(stack: ExitStack) -> None:
@@ -102,6 +107,7 @@ VARIANTS: dict[str, tuple[WaveletCodec, Callable[[ExitStack], None]]] = {
     "where coders begin": (WHOLE, _without_starts),
     "enhancement": (WHOLE, _without_enhancement),
     "networks that enhance CT, and all but CT": (WHOLE, _with_one_enhancer),
+    "correction by the frames beside": (WHOLE, _without_postfilter),
     "fusion": (WHOLE, _without_fusion),
     "all networks (`size=none`)": (replace(WHOLE, size="none", model=None), _nothing),
     "motion (`effort=fast`)": (replace(WHOLE, effort="fast"), _nothing),

@@ -146,12 +146,21 @@ def lift_transposed(plane: npt.NDArray[Any]) -> None: ...
 
 FUSE_FEATURES: int
 ENHANCE_FEATURES: int
+POSTFILTER_FEATURES: int
 
 def fuse_features(
     first: npt.NDArray[Any], second: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int
 ) -> None: ...
 def enhance_features(
     picture: npt.NDArray[Any], prediction: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int
+) -> None: ...
+def postfilter_features(
+    picture: npt.NDArray[Any],
+    previous: npt.NDArray[Any] | None,
+    following: npt.NDArray[Any] | None,
+    out: npt.NDArray[Any],
+    *,
+    step: int,
 ) -> None: ...
 def add_correction(
     base: npt.NDArray[Any], correction: npt.NDArray[Any], out: npt.NDArray[Any], *, step: int, top: int

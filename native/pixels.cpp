@@ -54,6 +54,16 @@ void unshuffle(Picture size, int16_t* out, Value value) {
         }
 }
 
+// What tells a picture from the mean around, in 16/`units` of a step, and eight times as coarse.
+void detail_features(Picture size, const int32_t* picture, int32_t step, double units, int16_t* out) {
+    const std::vector<int32_t> copy(picture, picture + size.height * size.width);
+    const std::vector<int64_t> sums = box_sums(size, copy);
+    const double scale = units / (double{kArea} * step);
+    const auto detail = [&](size_t i) { return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * scale; };
+    unshuffle(size, out, detail);
+    unshuffle(size, out + 4 * size.half_height() * size.half_width(), [&](size_t i) { return detail(i) * 0.125; });
+}
+
 }  // namespace
 
 void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out) {
@@ -74,15 +84,21 @@ void fuse_features(Picture size, const int32_t* first, const int32_t* second, in
 
 void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, int16_t* out) {
     const size_t plane = 4 * size.half_height() * size.half_width();
-    const std::vector<int32_t> copy(picture, picture + size.height * size.width);
-    const std::vector<int64_t> sums = box_sums(size, copy);
-    const double scale = 128.0 / step, detail_scale = 128.0 / (double{kArea} * step);
-    const auto detail = [&](size_t i) {
-        return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * detail_scale;
-    };
-    unshuffle(size, out, detail);
-    unshuffle(size, out + plane, [&](size_t i) { return detail(i) * 0.125; });
+    detail_features(size, picture, step, 128, out);
+    const double scale = 128.0 / step;
     unshuffle(size, out + 2 * plane, [&](size_t i) { return (picture[i] - prediction[i]) * scale; });
+}
+
+void postfilter_features(Picture size, const int32_t* picture, const int32_t* previous, const int32_t* following, int32_t step,
+                         int16_t* out) {
+    const size_t plane = 4 * size.half_height() * size.half_width();
+    detail_features(size, picture, step, 512, out);
+    const double scale = 512.0 / step;
+    int16_t* target = out + 2 * plane;
+    for (const int32_t* other : {previous, following}) {
+        unshuffle(size, target, [&](size_t i) { return other ? (other[i] - picture[i]) * scale : 0.0; });
+        target += plane;
+    }
 }
 
 void add_correction(Picture size, const int32_t* base, const int16_t* correction, int32_t step, int32_t top, int32_t* out) {

@@ -13,6 +13,7 @@ struct Picture {
 
 constexpr int kFuseFeatures = 16;
 constexpr int kEnhanceFeatures = 12;
+constexpr int kPostfilterFeatures = 16;
 
 // Of two predictions: their difference and the detail of their mean, both fine and coarse, in quarters of a step
 // (which is in 1/16 of a working unit); every 2 x 2 pixels become four channels.
@@ -20,6 +21,11 @@ void fuse_features(Picture size, const int32_t* first, const int32_t* second, in
 
 // Of a reconstruction: its detail, fine and coarse, and what was added to the prediction, in eighths of a step.
 void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, int16_t* out);
+
+// Of a decoded picture and those next to it (null for one that is not there): its detail, fine and coarse, and how they
+// differ from it, in parts of 1/32 of a step.
+void postfilter_features(Picture size, const int32_t* picture, const int32_t* previous, const int32_t* following, int32_t step,
+                         int16_t* out);
 
 // Add a network's correction (four channels of half size, in 1/512 of a step), within 0..top.
 void add_correction(Picture size, const int32_t* base, const int16_t* correction, int32_t step, int32_t top, int32_t* out);

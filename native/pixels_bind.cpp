@@ -1,6 +1,8 @@
 // Binds the inputs and outputs of the wavelet codec's picture networks to Python.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 
+#include <optional>
 #include <stdexcept>
 
 #include "bindings.hpp"
@@ -32,6 +34,7 @@ Picture checked(const Source& first, const Source& second, const Channel& channe
 void bind_pixels(nb::module_& m) {
     m.attr("FUSE_FEATURES") = medcodec::kFuseFeatures;
     m.attr("ENHANCE_FEATURES") = medcodec::kEnhanceFeatures;
+    m.attr("POSTFILTER_FEATURES") = medcodec::kPostfilterFeatures;
     m.def(
         "fuse_features",
         [](Source first, Source second, Channels out, int32_t step) {
@@ -50,6 +53,18 @@ void bind_pixels(nb::module_& m) {
         },
         nb::arg("picture").noconvert(), nb::arg("prediction").noconvert(), nb::arg("out").noconvert(), nb::kw_only(),
         nb::arg("step"), "What the network that enhances a reconstruction sees.");
+    m.def(
+        "postfilter_features",
+        [](Source picture, std::optional<Source> previous, std::optional<Source> following, Channels out, int32_t step) {
+            const Picture size = checked(picture, previous.value_or(picture), out, medcodec::kPostfilterFeatures, step);
+            checked(picture, following.value_or(picture), out, medcodec::kPostfilterFeatures, step);
+            nb::gil_scoped_release unlocked;
+            medcodec::postfilter_features(size, picture.data(), previous ? previous->data() : nullptr,
+                                          following ? following->data() : nullptr, step, out.data());
+        },
+        nb::arg("picture").noconvert(), nb::arg("previous").noconvert().none(), nb::arg("following").noconvert().none(),
+        nb::arg("out").noconvert(), nb::kw_only(), nb::arg("step"),
+        "What the network that corrects a decoded picture by those next to it sees.");
     m.def(
         "add_correction",
         [](Source base, ChannelSource correction, Plane out, int32_t step, int32_t top) {

@@ -252,7 +252,8 @@ class Codec(ABC):
             As for `decode`; no size of ``shape`` is 0.
         scale
             A power of two: height and width are divided by it, rounded up, and a pixel lies where every
-            ``scale``-th pixel of the frame does. With 1, frames are exactly those that `decode` returns.
+            ``scale``-th pixel of the frame does. With 1, frames are those that `decode` returns, without what
+            it corrects by frames that are left out.
         frames
             Rising numbers of the frames of each sequence.
 

@@ -10,7 +10,7 @@ from medcodec.codecs.wavelet.hierarchy import GOPS
 from medcodec.codecs.wavelet.model import MAX_ENHANCERS
 from medcodec.errors import OptionError
 
-NETWORK_GROUPS = ("context", "fuse", "enhance")
+NETWORK_GROUPS = ("context", "fuse", "enhance", "postfilter")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class ModelSettings:
         Width of the context networks, and of ``fuse`` and ``enhance``.
     enhance_channels, enhance_layers
         Width of ``enhance``, if it is another, and how many convolutions it has.
+    postfilter_layers
+        How many convolutions ``postfilter`` has, as wide as ``fuse``; 0 makes a model without.
     context_features
         What context networks see: one of `_native.SUBBAND_FEATURES`.
     enhancers
@@ -39,6 +41,7 @@ class ModelSettings:
     picture_channels: int = 16
     enhance_channels: int = 0
     enhance_layers: int = 4
+    postfilter_layers: int = 0
     context_features: int = _native.SUBBAND_FEATURES[0]
     enhancers: tuple[str, ...] = ()
     start: str = ""
@@ -49,6 +52,8 @@ class ModelSettings:
             require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
         require(0 <= self.enhance_channels <= 256, "model.enhance_channels", "is 1 to 256, or 0")
         require(2 <= self.enhance_layers <= 16, "model.enhance_layers", "is 2 to 16")
+        layers = self.postfilter_layers
+        require(layers == 0 or 2 <= layers <= 16, "model.postfilter_layers", "is 2 to 16, or 0")
         require(len(self.enhancers) < MAX_ENHANCERS, "model.enhancers", f"are fewer than {MAX_ENHANCERS}")
         require(all(map(str.isalnum, self.enhancers)), "model.enhancers", "have names of letters and digits")
         known = _native.SUBBAND_FEATURES
@@ -180,7 +185,7 @@ class TrainingStage:
     name
         Of the stage, for people and for its folder.
     networks
-        Which networks are trained: "context", "fuse", "enhance", "enhance-<name>".
+        Which networks are trained: "context", "fuse", "enhance", "enhance-<name>", "postfilter".
     minutes, steps
         How long; exactly one is given. Only steps give the same weights again.
     learning_rate
@@ -265,6 +270,8 @@ class TrainingConfig:
         for stage in self.stages:
             missing = {name for name in stage.networks if name.startswith("enhance-")} - extra
             require(not missing, f"stage {stage.name!r}, networks", "are named in model.enhancers")
+            filters = "postfilter" in stage.networks and not self.model.postfilter_layers
+            require(not filters, f"stage {stage.name!r}, networks", "need model.postfilter_layers")
         first = self.stages[0]
         possible = ("none", "previous") if self.model.start else ("none",)
         rule = f"""is {" or ".join(f'"{name}"' for name in possible)}: it is the first stage"""

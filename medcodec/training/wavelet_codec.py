@@ -18,7 +18,7 @@ from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS
 from medcodec.codecs.wavelet.intensity import Intensity
-from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
+from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.quality import STEP_UNIT, quality_of
 from medcodec.codecs.wavelet.stream import pack_choices, parse
 from medcodec.codecs.wavelet.subbands import LOW
@@ -158,17 +158,18 @@ class TrainableWavelet(TrainableCodec):
         self, coded: _Coded, samples: dict[str, list[Sample]], device: torch.device
     ) -> torch.Tensor:
         used = {(s, step.frame): choices for (s, step), choices, _ in coded.symbols.frames}
+        postfiltered = coded.symbols.header.postfiltered
         pictures = torch.from_numpy(coded.group.pictures.astype(np.float32)).to(device)
         height, width = pictures.shape[2:]
         gradients = torch.zeros_like(pictures)
-        for name in (FUSE, ENHANCE):
-            for sample in samples[name]:
+        for kind in (FUSE, ENHANCE, POSTFILTER):
+            for sample in samples[kind]:
                 sequence, frame, *_ = sample.place
                 choices = used[sequence, frame]
-                number = int(choices.fused) if name == FUSE else choices.enhanced
-                if not number:
+                if not {FUSE: choices.fused, ENHANCE: choices.enhanced, POSTFILTER: postfiltered}[kind]:
                     continue
-                network = self.networks[name if name == FUSE else coded.model.enhancers[number - 1]]
+                name = coded.model.enhancers[choices.enhanced - 1] if kind == ENHANCE else kind
+                network = self.networks[name]
                 features = torch.from_numpy(sample.features).to(device).float()[None]
                 pixels = nn.functional.pixel_shuffle(network(features).float(), 2)
                 correction = pixels[0, 0, :height, :width] * (networks.CORRECTION * sample.step / STEP_UNIT)

@@ -13,6 +13,7 @@ from medcodec.codecs.wavelet.model import (
     ENHANCE,
     FUSE,
     MAX_ENHANCERS,
+    POSTFILTER,
     STEPS,
     WaveletModel,
     current_model,
@@ -53,9 +54,15 @@ def build_networks(settings: ModelSettings) -> nn.ModuleDict:
         raise OptionError(msg)
     for name in sorted(enhancers):
         networks[name] = _picture_network(_native.ENHANCE_FEATURES, wide, settings.enhance_layers)
+    if settings.postfilter_layers:
+        networks[POSTFILTER] = _picture_network(
+            _native.POSTFILTER_FEATURES, narrow, settings.postfilter_layers
+        )
     if start is not None:
         for name, network in networks.items():
-            grow(network, start.networks[name if name in start.networks else kind_of(name)])
+            before = start.networks.get(name, start.networks.get(kind_of(name)))
+            if before is not None:
+                grow(network, before)
     return networks
 
 
@@ -72,8 +79,10 @@ def _started(channels: list[int], sizes: list[int], bias: tuple[float, ...]) -> 
         input_scale=_INPUT_SCALE,
         output_scale=_OUTPUT_SCALE,
     )
-    last = network.convs[-1]
+    *hidden, last = network.convs
     with torch.no_grad():
+        for conv in hidden:
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
         last.weight.zero_()
         last.bias.copy_(torch.tensor(bias))
     return network
@@ -91,7 +100,7 @@ def export_model(networks: nn.ModuleDict | Mapping[str, QuantisedNetwork]) -> Wa
 
 
 def members(group: str) -> tuple[str, ...]:
-    """Return the names of the networks of a group: "context", "fuse", "enhance" or "enhance-<name>"."""
+    """Return the names of the networks of a group: those of "context", or the one of that name."""
     return CONTEXT_NAMES if group == "context" else (group,)
 
 

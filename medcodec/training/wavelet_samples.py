@@ -22,8 +22,9 @@ from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS, FrameStep
 from medcodec.codecs.wavelet.intensity import Intensity
-from medcodec.codecs.wavelet.model import ENHANCE, FUSE, WaveletModel
+from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.motion import blend
+from medcodec.codecs.wavelet.postfilter import features_of
 from medcodec.codecs.wavelet.quality import SCALED, quality_of
 from medcodec.codecs.wavelet.subbands import Plane, Subband
 from medcodec.codecs.wavelet.synthesis import Synthesis
@@ -34,7 +35,7 @@ from medcodec.training.data import Random, TrainingSequence, read_sequences
 from medcodec.volume import ScanSource
 
 EDGE, CORNER = "context-edge", "context-corner"
-KINDS = (EDGE, CORNER, FUSE, ENHANCE)
+KINDS = (EDGE, CORNER, FUSE, ENHANCE, POSTFILTER)
 # A level, or a difference, that is not there: beyond the border of a subband or picture of odd size.
 OUTSIDE = -32768
 _LARGEST = 32767
@@ -173,6 +174,12 @@ def _record_pictures(
         _native.enhance_features(picture, prediction, features, step=unit)
         recording.samples[ENHANCE].append(_picture_sample(features, target - picture, unit, place))
         synthesis.finish(step, choices, prediction, coded)
+    for (sequence, step), *_ in symbols.frames:
+        known, target, unit = sequences[sequence].pictures, frames[sequence, step.frame], steps[step.layer]
+        place = (sequence, step.frame, -1, -1)
+        features = features_of([known[i] for i in sorted(known)], step.frame, unit)
+        missing = target - known[step.frame]
+        recording.samples[POSTFILTER].append(_picture_sample(features, missing, unit, place))
 
 
 def _picture_sample(

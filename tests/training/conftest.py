@@ -14,6 +14,7 @@ RECIPE = """
 size = "tiny"
 context_channels = 8
 picture_channels = 4
+postfilter_layers = 3
 enhancers = ["noisy"]
 
 [data]
@@ -39,7 +40,7 @@ checkpoint_every = 10
 
 [[stages]]
 name = "first"
-networks = ["context", "fuse", "enhance", "enhance-noisy"]
+networks = ["context", "fuse", "enhance", "enhance-noisy", "postfilter"]
 steps = 16
 learning_rate = 2e-3
 quantised_from = 0.5

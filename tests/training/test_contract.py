@@ -23,7 +23,7 @@ RATE = 9.0
 @pytest.fixture(scope="module")
 def codec(trained):
     state = read_checkpoint(trained / CHECKPOINT)
-    networks = build_networks(ModelSettings("tiny", 8, 4, enhancers=("noisy",)))
+    networks = build_networks(ModelSettings("tiny", 8, 4, postfilter_layers=3, enhancers=("noisy",)))
     networks.load_state_dict(state["networks"])
     for network in networks.values():
         network.quantise(True)
@@ -68,16 +68,20 @@ def test_gradients_reach_the_networks_that_are_used(codec, group):
             assert network.convs[0].weight.grad.abs().sum() > 0, name
 
 
-def test_corrections_have_gradients(group):
+@pytest.mark.parametrize("name", ["enhance", "postfilter"])
+def test_corrections_have_gradients(group, name):
     """Where the stream uses a network's correction, the reconstruction depends on its parameters."""
-    networks = build_networks(ModelSettings("tiny", 4, 4))
+    networks = build_networks(ModelSettings("tiny", 4, 4, postfilter_layers=2))
     codec = TrainableWavelet(networks, gop=4)
-    last = networks["enhance"].convs[-1]
-    with torch.no_grad():
-        # The smallest brightening, which is right about pictures that came out too dark.
-        last.bias.fill_(1 / 256)
-    for rate in (3.0, 4.0, 5.0, 6.0):
-        codec(group, rate).reconstruction.sum().backward()
+    last = networks[name].convs[-1]
+    # The smallest brightening is right about pictures that came out too dark, or else the smallest darkening.
+    for change in (1 / 256, -1 / 256):
+        with torch.no_grad():
+            last.bias.fill_(change)
+        for rate in (3.0, 4.0, 5.0, 6.0):
+            reconstruction = codec(group, rate).reconstruction
+            if reconstruction.requires_grad:
+                reconstruction.sum().backward()
     assert last.bias.grad is not None
     assert (last.bias.grad > 0).all()
 

@@ -24,6 +24,7 @@ from medcodec.codecs.wavelet.model import (
     CONTEXT_NAMES,
     ENHANCE,
     FUSE,
+    POSTFILTER,
     WaveletModel,
     current_model,
     model_of,
@@ -52,7 +53,7 @@ def test_curve_has_all_networks(trained):
     with (trained / CURVE).open(newline="") as file:
         rows = list(csv.DictReader(file))
     first = [row for row in rows if row["stage"] == "first"]
-    assert {row["network"] for row in first} == {*CONTEXT_NAMES, FUSE, ENHANCE, "enhance-noisy"}
+    assert {row["network"] for row in first} == {*CONTEXT_NAMES, FUSE, ENHANCE, "enhance-noisy", POSTFILTER}
     assert sorted({int(row["step"]) for row in first}) == [5, 10, 15]
     assert [row["rounded"] for row in first if row["network"] == FUSE] == ["0", "1", "1"]
     second = [row for row in rows if row["stage"] == "second"]
@@ -89,8 +90,10 @@ def test_card_tells_where_it_comes_from(trained, scans, recipe):
     assert f"| held | `{held}` | validation | not stated |" in card
     assert "| training | CC0; made for tests |" in card
     assert f"--config {recipe}" in card
-    figures = re.findall(r"^\| (?:context|fuse|enhance)\S* \| (\S+) \| (\S+) \|", card, re.MULTILINE)
-    assert len(figures) == len(CONTEXT_NAMES) + 3
+    figures = re.findall(
+        r"^\| (?:context|fuse|enhance|postfilter)\S* \| (\S+) \| (\S+) \|", card, re.MULTILINE
+    )
+    assert len(figures) == len(CONTEXT_NAMES) + 4
     assert any(exact != unrounded for exact, unrounded in figures)
 
 

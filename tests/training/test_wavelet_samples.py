@@ -14,7 +14,7 @@ from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import CoefficientDecoder, FrameLevels
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
-from medcodec.codecs.wavelet.model import ENHANCE, FUSE
+from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER
 from medcodec.codecs.wavelet.quality import STATES, quality_of
 from medcodec.codecs.wavelet.stream import parse
 from medcodec.errors import OptionError
@@ -104,8 +104,9 @@ def test_context_networks_see_what_decoders_see(coded, recording):
 def test_pictures_miss_what_targets_say(coded, recording):
     frames, group = coded
     assert len(recording.samples[ENHANCE]) == frames.shape[0] * frames.shape[1]
+    assert len(recording.samples[POSTFILTER]) == len(recording.samples[ENHANCE])
     assert recording.samples[FUSE]
-    for sample in recording.samples[ENHANCE]:
+    for sample in recording.samples[ENHANCE] + recording.samples[POSTFILTER]:
         sequence, frame, *_ = sample.place
         missing = (frames - group.pictures)[sequence, frame]
         whole = np.full([size + size % 2 for size in missing.shape], OUTSIDE)

@@ -368,6 +368,14 @@ def test_inputs_of_picture_networks(height, width, step, seed):
     fine = 128 * apart(detail(first))
     parts = [(fine, 81 * step), (fine, 8 * 81 * step), (128 * apart(first - second), step)]
     assert np.array_equal(enhance, np.concatenate([quotient(*part) for part in parts]))
+    postfilter = np.empty((_native.POSTFILTER_FEATURES, *shape), np.int16)
+    for previous, following in ((second, None), (None, second), (None, None), (second, first)):
+        _native.postfilter_features(first, previous, following, postfilter, step=step)
+        others = [
+            512 * apart(0 * first if other is None else other - first) for other in (previous, following)
+        ]
+        parts = [(4 * fine, 81 * step), (4 * fine, 8 * 81 * step), *((other, step) for other in others)]
+        assert np.array_equal(postfilter, np.concatenate([quotient(*part) for part in parts]))
 
 
 @given(height=st.integers(1, 30), width=st.integers(1, 30), step=st.integers(1, 1 << 24), seed=seeds)

@@ -8,7 +8,8 @@ import numpy as np
 
 from medcodec.codecs.wavelet.coefficients import PARTS, CoefficientDecoder, FrameLevels
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
-from medcodec.codecs.wavelet.model import WaveletModel
+from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel
+from medcodec.codecs.wavelet.postfilter import postfiltered
 from medcodec.codecs.wavelet.stream import GroupHeader, parse, parse_choices
 from medcodec.codecs.wavelet.subbands import Plane
 from medcodec.codecs.wavelet.synthesis import Choices, Synthesis
@@ -67,6 +68,9 @@ def parse_symbols(
         )
         raise FormatError(msg)
     networks = model if header.trained else None
+    if header.postfiltered and (networks is None or POSTFILTER not in networks.networks):
+        msg = "the group's pictures are corrected by a network that its model does not have"
+        raise FormatError(msg)
     decoder = CoefficientDecoder(shape[2:], networks, states=header.states, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
     for number, layer in enumerate(coded[:layers]):
@@ -100,12 +104,19 @@ def _check(step: FrameStep, choices: Choices, header: GroupHeader, enhancers: in
 def synthesise(
     symbols: Symbols, shape: tuple[int, int, int, int], top: int, model: WaveletModel | None
 ) -> np.ndarray:
-    """Return the pictures, int32 of ``shape``, working units of 0 to ``top``; frames left out are zero."""
+    """Return the pictures, int32 of ``shape``, working units of 0 to ``top``.
+
+    Frames left out are zero, and the others then not corrected by those next to them.
+    """
     transform = Transform(shape[2:], symbols.header.states)
     sequences = [Synthesis(shape[2:], top, symbols.header.steps, model) for _ in range(shape[0])]
     out = np.zeros(shape, np.int32)
     for (sequence, step), choices, levels in symbols.frames:
         out[sequence, step.frame] = picture_of(sequences[sequence], transform, step, choices, levels)
+    whole = len(symbols.frames) == shape[0] * shape[1]
+    if whole and symbols.header.postfiltered and model is not None:
+        frames = frame_steps(shape[1], symbols.header.gop)
+        out = postfiltered(out, frames, symbols.header.steps, top, model.networks[POSTFILTER])
     return out
 
 

@@ -13,10 +13,11 @@ from medcodec.codecs.wavelet.block_motion import search_blocks
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder, FrameLevels
 from medcodec.codecs.wavelet.feedback import Feedback
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
-from medcodec.codecs.wavelet.model import WaveletModel
+from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, MotionMode, blend
 from medcodec.codecs.wavelet.motion_search import estimate
 from medcodec.codecs.wavelet.motion_stream import encode_motion
+from medcodec.codecs.wavelet.postfilter import postfiltered
 from medcodec.codecs.wavelet.quality import LAMBDA, STATES, STEP_UNIT, Quality
 from medcodec.codecs.wavelet.stream import MAX_MOTION_BYTES, GroupHeader, LayerBytes, pack_choices
 from medcodec.codecs.wavelet.subbands import Plane
@@ -99,13 +100,22 @@ class GroupEncoder:
 
     def encode(self) -> CodedGroup:
         """Return the coded group."""
-        parts = [self._header.pack()]
+        parts = []
         for layer in range(len(self._header.steps)):
             choices = [self._frame(sequence, step) for sequence, step in self._places(layer)]
             parts.append(LayerBytes(pack_choices(choices), tuple(self.coder.flush())).pack())
         frames = range(self._frames.shape[1])
         pictures = np.stack([np.stack([known.pictures[i] for i in frames]) for known in self._sequences])
-        return CodedGroup(b"".join(parts), pictures)
+        filtered = self._postfiltered(pictures)
+        used = squared_error(filtered, self._frames) < squared_error(pictures, self._frames)
+        header = replace(self._header, postfiltered=used)
+        return CodedGroup(b"".join([header.pack(), *parts]), filtered if used else pictures)
+
+    def _postfiltered(self, pictures: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        network = None if self._model is None else self._model.networks.get(POSTFILTER)
+        if network is None or self._header.reversible or len(self._steps) == 1:
+            return pictures
+        return postfiltered(pictures, self._steps, self._header.steps, self._sequences[0].top, network)
 
     def _places(self, layer: int) -> Iterator[tuple[int, FrameStep]]:
         for sequence in range(len(self._sequences)):

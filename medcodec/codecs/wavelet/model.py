@@ -20,11 +20,12 @@ STEPS = 4
 # Subbands that are high across columns and, transposed, high across rows share networks.
 CONTEXT_KINDS = ("edge", "corner")
 CONTEXT_NAMES = tuple(f"context-{kind}-{step}" for kind in CONTEXT_KINDS for step in range(STEPS))
-FUSE, ENHANCE = "fuse", "enhance"
+FUSE, ENHANCE, POSTFILTER = "fuse", "enhance", "postfilter"
 # How many inputs networks may have (the first features, or all of them), and outputs.
 NETWORK_SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
     FUSE: ((_native.FUSE_FEATURES,), 4),
     ENHANCE: ((_native.ENHANCE_FEATURES,), 4),
+    POSTFILTER: ((_native.POSTFILTER_FEATURES,), 4),
     **dict.fromkeys(CONTEXT_NAMES, (_native.SUBBAND_FEATURES, _native.SUBBAND_HEADS)),
 }
 # Further networks that correct reconstructions, each better on other pictures: ``enhance-<name>``.
@@ -42,8 +43,8 @@ class WaveletModel:
     Parameters
     ----------
     networks
-        By name: ``context-<kind>-<step>``, ``fuse`` and ``enhance``, all of them, and at most two named
-        ``enhance-<name>``.
+        By name: ``context-<kind>-<step>``, ``fuse`` and ``enhance``, all of them, perhaps ``postfilter``, and
+        at most two named ``enhance-<name>``.
     starts
         What the coders of coefficients begin with, coarse and fine; empty if they have learnt nothing.
 
@@ -57,7 +58,7 @@ class WaveletModel:
     starts: tuple[CoderStart, ...] = ()
 
     def __post_init__(self) -> None:
-        names = set(self.networks) - set(self.enhancers[1:])
+        names = {POSTFILTER, *self.networks} - set(self.enhancers[1:])
         if names != set(NETWORK_SHAPES) or len(self.enhancers) > MAX_ENHANCERS:
             msg = f"a wavelet model holds the networks {sorted(NETWORK_SHAPES)}, "
             msg += f"this one {sorted(self.networks)}"

@@ -1,8 +1,9 @@
 """Some frames of a group, as they are or smaller, by decoding only what they need.
 
-Frames at full size are exactly those of the whole group. Smaller pictures are low bands: lifting ends
-earlier. They are predicted from smaller pictures with shorter vectors, and never refined by networks; so
-they come close to what lifting would make of the whole pictures, and are references of nothing else.
+Frames at full size are those of the whole group, before they are corrected by those next to them if not all
+are asked for. Smaller pictures are low bands: lifting ends earlier. They are predicted from smaller pictures
+with shorter vectors, and never refined by networks; so they come close to what lifting would make of the
+whole pictures, and are references of nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import PARTS, FrameLevels
-from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, picture_of
+from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, picture_of, synthesise
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend, compensate
@@ -63,10 +64,12 @@ def decode_frames(
     parts = 1 if skip and level_count(*shape[2:]) > 1 else PARTS
     layers = max((step.layer for step in needed.values()), default=0) + 1
     symbols = parse_symbols(data, shape, model, parts=parts, layers=layers)
-    pictures = _pictures(symbols, shape, top, model, skip=skip, needed=needed)
-    if len(pictures) != shape[0] * len(needed):
+    if sum(step.frame in needed for (_, step), *_ in symbols.frames) != shape[0] * len(needed):
         msg = "a group of the wavelet codec lacks the temporal layers of these frames"
         raise FormatError(msg)
+    if not skip and len(frames) == shape[1]:
+        return smaller(synthesise(symbols, shape, top, model), halvings, top)
+    pictures = _pictures(symbols, shape, top, model, skip=skip, needed=needed)
     out = np.empty((shape[0], len(frames), reduced(shape[2], skip), reduced(shape[3], skip)), np.int32)
     for sequence, place in np.ndindex(out.shape[:2]):
         out[sequence, place] = pictures[sequence, frames[place]]

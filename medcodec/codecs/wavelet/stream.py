@@ -1,9 +1,9 @@
 """The bytes of a group.
 
-``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used, bit 2 the
-trellis of 128 states, not that of 8); the distance of key frames as a
-power of two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a
-working unit. Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
+``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used, bit 2 the trellis of 128 states, not
+that of 8, bit 3 a network corrects pictures by those next to them); the distance of key frames as a power of
+two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a working unit.
+Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
 coefficients, and these three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted,
 bit 1 fused, bits 2 and 3 the number of the network that enhances it) and, where predicted, ``<H`` and as many
 bytes of motion (see `medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then
@@ -28,7 +28,7 @@ from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.errors import FormatError
 
 _VERSION = 1
-_REVERSIBLE, _TRAINED, _MANY_STATES = 1, 2, 4
+_REVERSIBLE, _TRAINED, _MANY_STATES, _POSTFILTERED = 1, 2, 4, 8
 _PREDICTED, _FUSED, _ENHANCED = 1, 2, 4
 _LARGEST_STEP = 1 << 24
 _FLAGS_OF_STATES = {0: _REVERSIBLE, FEW_STATES: 0, STATES: _MANY_STATES}
@@ -49,12 +49,15 @@ class GroupHeader:
         The distance of key frames, a power of two.
     steps
         Of the temporal layers, in 1/16 of a working unit.
+    postfiltered
+        A network corrects the pictures by those next to them.
     """
 
     states: int
     trained: bool
     gop: int
     steps: tuple[int, ...]
+    postfiltered: bool = False
 
     @property
     def reversible(self) -> bool:
@@ -63,7 +66,7 @@ class GroupHeader:
 
     def pack(self) -> bytes:
         """Return the bytes."""
-        flags = _FLAGS_OF_STATES[self.states] | _TRAINED * self.trained
+        flags = _FLAGS_OF_STATES[self.states] | _TRAINED * self.trained | _POSTFILTERED * self.postfiltered
         head = struct.pack("<BBBB", _VERSION, flags, self.gop.bit_length() - 1, len(self.steps))
         return head + struct.pack(f"<{len(self.steps)}I", *self.steps)
 
@@ -91,7 +94,7 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     """
     try:
         version, flags, log_gop, layers = struct.unpack_from("<BBBB", data)
-        states = _STATES_OF_FLAGS.get(flags & ~_TRAINED)
+        states = _STATES_OF_FLAGS.get(flags & ~(_TRAINED | _POSTFILTERED))
         if version != _VERSION or states is None or log_gop >= len(GOPS):
             msg = "a group of the wavelet codec has an unknown version or setting: update medcodec"
             raise FormatError(msg)
@@ -117,7 +120,8 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     if not all(1 <= step <= _LARGEST_STEP for step in steps) or not 1 <= len(parts) <= layers:
         msg = "a group of the wavelet codec has impossible steps or layers"
         raise FormatError(msg)
-    return GroupHeader(states, bool(flags & _TRAINED), 1 << log_gop, steps), parts
+    trained, postfiltered = bool(flags & _TRAINED), bool(flags & _POSTFILTERED)
+    return GroupHeader(states, trained, 1 << log_gop, steps, postfiltered), parts
 
 
 # Of one frame.
