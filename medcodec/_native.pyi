@@ -168,6 +168,7 @@ def add_correction(
 
 SUBBAND_FEATURES: tuple[int, int]
 SUBBAND_HEADS: int
+SUBBAND_PHASES: tuple[tuple[int, int], ...]
 SUBBAND_LARGEST_WEIGHT: int
 TRELLIS_STATES: tuple[int, int]
 

@@ -222,6 +222,10 @@ void bind_subbands(nb::module_& m) {
     m.attr("SUBBAND_FEATURES") = nb::make_tuple(subbands::kFeatures, subbands::kMoreFeatures);
     m.attr("TRELLIS_STATES") = nb::make_tuple(subbands::kStates, subbands::kFewStates);
     m.attr("SUBBAND_HEADS") = subbands::kHeads;
+    nb::list phases;
+    for (int step = 0; step < subbands::kSteps; step++)
+        phases.append(nb::make_tuple(subbands::kPhaseY[step], subbands::kPhaseX[step]));
+    m.attr("SUBBAND_PHASES") = nb::tuple(phases);
     m.attr("SUBBAND_LARGEST_WEIGHT") = subbands::kLargestWeight;
     nb::class_<PyEncoder>(m, "SubbandEncoder")
         .def(nb::init<bool>(), nb::kw_only(), nb::arg("trained"))

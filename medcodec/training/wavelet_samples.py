@@ -102,7 +102,7 @@ class _LevelRecorder(CoefficientEncoder):
         for band, features, coded in self._features:
             kind = CORNER if band.orientation == 3 else EDGE
             place = (sequence, step.frame, band.orientation, band.level)
-            targets = _in_steps(np.clip(coded, -_LARGEST, _LARGEST), (0, 3, 1, 2))
+            targets = _in_steps(np.clip(coded, -_LARGEST, _LARGEST), _native.SUBBAND_PHASES)
             self._recording.samples[kind].append(Sample(features, targets, 0, place))
 
     def _logits(self, coder: Any, band: Subband, coded: Plane, number: int) -> None:
@@ -114,12 +114,14 @@ class _LevelRecorder(CoefficientEncoder):
         self._features.append((band, features.astype(np.int8), coded))
 
 
-def _in_steps(plane: npt.NDArray[Any], order: Sequence[int] = (0, 1, 2, 3)) -> npt.NDArray[np.int16]:
-    """Return a plane's 2 x 2 blocks as four channels, row by row unless in another order."""
+def _in_steps(
+    plane: npt.NDArray[Any], phases: Sequence[tuple[int, int]] = ((0, 0), (0, 1), (1, 0), (1, 1))
+) -> npt.NDArray[np.int16]:
+    """Return a plane's 2 x 2 blocks as four channels, by row and column in a block."""
     height, width = plane.shape
     whole = np.full((height + height % 2, width + width % 2), OUTSIDE, np.int16)
     whole[:height, :width] = plane
-    return np.stack([whole[phase // 2 :: 2, phase % 2 :: 2] for phase in order])
+    return np.stack([whole[row::2, column::2] for row, column in phases])
 
 
 def record(

@@ -18,14 +18,12 @@ from medcodec.codecs.wavelet.quality import SCALED, STEP_UNIT
 from medcodec.codecs.wavelet.subbands import LOW, ROWS, Plane, Subband, reduced, synthesis_norm
 from medcodec.codecs.wavelet.transform import Transform
 
-# Where in blocks of 2 x 2 coefficients those of each step lie, row and column; transposed subbands swap them.
-_PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 _FRACTION = 64  # errors are in such parts of a coefficient's unit
 
 
 def _phase(band: Subband, number: int) -> tuple[slice, slice]:
-    """Return where the coefficients of a step lie in a subband."""
-    row, column = _PHASES[number][:: -1 if band.orientation == ROWS else 1]
+    """Return where the coefficients of a step lie in a subband; in transposed ones row and column swap."""
+    row, column = _native.SUBBAND_PHASES[number][:: -1 if band.orientation == ROWS else 1]
     return slice(row, None, 2), slice(column, None, 2)
 
 
