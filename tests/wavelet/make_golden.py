@@ -24,12 +24,12 @@ QUALITIES = {"lossless": None, "fine": 16.0, "coarse": 7.0}
 
 def volumes() -> dict[str, np.ndarray]:
     """Return what is coded."""
-    head = np.asarray(nib.load(HEAD).dataobj)[110:174, 160:216, :10]
+    scan = np.asarray(nib.load(HEAD).dataobj)
     padded = phantom((40, 44, 6))
     padded[:9], padded[:, 33:] = 0, 0
     return {
         "phantom": phantom((40, 48, 12)),
-        "head": np.asfortranarray(head),
+        "head": np.asfortranarray(scan[110:174, 160:216, :10]),
         "padded": padded,
         "pieces": pieces((80, 96, 5)),
         "vessels": vessels((48, 56, 7)),
@@ -37,6 +37,7 @@ def volumes() -> dict[str, np.ndarray]:
         "noisy": phantom((40, 48, 11), seed=4),
         "begun": phantom((48, 56, 9), seed=5),
         "states": phantom((44, 60, 6), seed=6),
+        "beside": np.asfortranarray(scan[60:124, 200:264, 4:13]),
     }
 
 
