@@ -55,7 +55,7 @@ def _without_enhancement(stack: ExitStack) -> None:
 
 
 def _without_postfilter(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(GroupEncoder, "_postfiltered", lambda _, pictures: pictures))
+    stack.enter_context(patch.object(GroupEncoder, "_postfilter", lambda *_: set()))
 
 
 def _with_one_enhancer(stack: ExitStack) -> None:

@@ -158,7 +158,6 @@ class TrainableWavelet(TrainableCodec):
         self, coded: _Coded, samples: dict[str, list[Sample]], device: torch.device
     ) -> torch.Tensor:
         used = {(s, step.frame): choices for (s, step), choices, _ in coded.symbols.frames}
-        postfiltered = coded.symbols.header.postfiltered
         pictures = torch.from_numpy(coded.group.pictures.astype(np.float32)).to(device)
         height, width = pictures.shape[2:]
         gradients = torch.zeros_like(pictures)
@@ -166,7 +165,9 @@ class TrainableWavelet(TrainableCodec):
             for sample in samples[kind]:
                 sequence, frame, *_ = sample.place
                 choices = used[sequence, frame]
-                if not {FUSE: choices.fused, ENHANCE: choices.enhanced, POSTFILTER: postfiltered}[kind]:
+                if not {FUSE: choices.fused, ENHANCE: choices.enhanced, POSTFILTER: choices.postfiltered}[
+                    kind
+                ]:
                     continue
                 name = coded.model.enhancers[choices.enhanced - 1] if kind == ENHANCE else kind
                 network = self.networks[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from wavelet_cases import psnr
@@ -13,7 +11,8 @@ from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.quality import quality_of
 from medcodec.codecs.wavelet.reduced import decode_frames
-from medcodec.codecs.wavelet.stream import LayerBytes, parse
+from medcodec.codecs.wavelet.stream import pack_choices, parse, parse_choices
+from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.entropy import IntegerConv, IntegerNetwork
 from medcodec.errors import FormatError, ModelMissingError
 
@@ -32,10 +31,11 @@ def towards_neighbours(share: float) -> IntegerNetwork:
     )
 
 
-def with_postfilter(network: IntegerNetwork) -> WaveletModel:
-    small = model_of(current_model("small"))
-    others = {name: each for name, each in small.networks.items() if name != POSTFILTER}
-    return WaveletModel({**others, POSTFILTER: network}, small.starts)
+SMALL = model_of(current_model("small"))
+PLAIN = WaveletModel(
+    {name: each for name, each in SMALL.networks.items() if name != POSTFILTER}, SMALL.starts
+)
+FILTERED = WaveletModel({**PLAIN.networks, POSTFILTER: towards_neighbours(0.2)}, PLAIN.starts)
 
 
 @pytest.fixture(scope="module")
@@ -51,52 +51,59 @@ def encoded(frames, model, *, quality=QUALITY):
     return encoder.encode()
 
 
+def squared_errors(frames, group):
+    return np.square(frames - group.pictures, dtype=np.float64).sum(axis=(2, 3))
+
+
 def test_decoders_correct_as_the_encoder_did(frames):
-    model, plain = (with_postfilter(towards_neighbours(share)) for share in (0.2, -0.2))
-    group, other = encoded(frames, model), encoded(frames, plain)
-    symbols = parse_symbols(group.data, SHAPE, model)
-    assert symbols.header.postfiltered
-    assert np.array_equal(synthesise(symbols, SHAPE, TOP, model), group.pictures)
-    # A filter that makes pictures worse is not used; all else is the same.
-    assert not parse(other.data)[0].postfiltered
-    assert parse(other.data)[1] == parse(group.data)[1]
-    assert psnr(frames, group.pictures) > psnr(frames, other.pictures) + 0.05
+    group, plain = encoded(frames, FILTERED), encoded(frames, PLAIN)
+    symbols = parse_symbols(group.data, SHAPE, FILTERED)
+    assert np.array_equal(synthesise(symbols, SHAPE, TOP, FILTERED), group.pictures)
+    # Frames that it makes worse are left as they are, and it costs nothing.
+    corrected = np.zeros(SHAPE[:2], bool)
+    for (sequence, step), choices, _ in symbols.frames:
+        corrected[sequence, step.frame] = choices.postfiltered
+    assert corrected.mean() > 0.5
+    assert np.array_equal(squared_errors(frames, group) < squared_errors(frames, plain), corrected)
+    assert psnr(frames, group.pictures) > psnr(frames, plain.pictures) + 0.05
+    assert len(group.data) == len(plain.data)
     # Nothing is predicted from corrected pictures; those decoded alone are as they were before.
-    alone = decode_frames(group.data, SHAPE, TOP, model, halvings=0, frames=range(0, 9, 2))
-    assert np.array_equal(alone, other.pictures[:, ::2])
-    together = decode_frames(group.data, SHAPE, TOP, model, halvings=0, frames=range(9))
+    alone = decode_frames(group.data, SHAPE, TOP, FILTERED, halvings=0, frames=range(0, 9, 2))
+    assert np.array_equal(alone, plain.pictures[:, ::2])
+    together = decode_frames(group.data, SHAPE, TOP, FILTERED, halvings=0, frames=range(9))
     assert np.array_equal(together, group.pictures)
 
 
 def test_nothing_is_corrected_without_neighbours_or_losses(frames):
-    model = with_postfilter(towards_neighbours(0.2))
     for part, quality in ((frames[:, :1], QUALITY), (frames, None)):
-        group = encoded(np.ascontiguousarray(part), model, quality=quality)
-        assert not parse(group.data)[0].postfiltered
+        group = encoded(np.ascontiguousarray(part), FILTERED, quality=quality)
+        symbols = parse_symbols(group.data, part.shape, FILTERED)
+        assert not any(choices.postfiltered for _, choices, _ in symbols.frames)
 
 
 def test_a_group_cut_after_a_layer_is_not_corrected(frames):
-    model = with_postfilter(towards_neighbours(0.2))
-    data = encoded(frames, model).data
+    data = encoded(frames, FILTERED).data
     header, layers = parse(data)
-    cut = header.pack() + b"".join(LayerBytes(each.choices, each.segments).pack() for each in layers[:2])
-    whole = replace(header, postfiltered=False).pack() + data[len(header.pack()) :]
-    kept, before = (synthesise(parse_symbols(each, SHAPE, model), SHAPE, TOP, model) for each in (cut, whole))
-    assert np.array_equal(kept[:, ::2], before[:, ::2])
+    cut = header.pack() + b"".join(layer.pack() for layer in layers[:2])
+    kept = synthesise(parse_symbols(cut, SHAPE, FILTERED), SHAPE, TOP, FILTERED)
+    alone = decode_frames(data, SHAPE, TOP, FILTERED, halvings=0, frames=range(0, 9, 2))
+    assert np.array_equal(kept[:, ::2], alone)
     assert not kept[:, 1::2].any()
 
 
 def test_a_network_that_is_not_there_is_named(frames):
-    model = with_postfilter(towards_neighbours(0.2))
-    data = encoded(frames, model).data
-    lacking = WaveletModel(
-        {name: each for name, each in model.networks.items() if name != POSTFILTER}, model.starts
-    )
-    with pytest.raises(FormatError, match="its model does not have"):
-        parse_symbols(data, SHAPE, lacking)
+    data = encoded(frames, FILTERED).data
+    with pytest.raises(FormatError, match="beside it; its model has no network for that"):
+        parse_symbols(data, SHAPE, PLAIN)
     with pytest.raises(ModelMissingError):
         parse_symbols(data, SHAPE, None)
-    untrained = bytearray(data)
-    untrained[1] &= ~2
-    with pytest.raises(FormatError, match="its model does not have"):
-        parse_symbols(bytes(untrained), SHAPE, model)
+
+
+def test_choices_of_frames_come_back():
+    choices = [
+        Choices(None, False, number, postfiltered) for number in range(4) for postfiltered in (True, False)
+    ]
+    data = pack_choices(choices)
+    assert parse_choices(data, len(choices), SHAPE[2:]) == choices
+    with pytest.raises(FormatError, match="unknown choices"):
+        parse_choices(bytes([data[0] | 32]), 1, SHAPE[2:])

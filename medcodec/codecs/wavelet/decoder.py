@@ -68,9 +68,6 @@ def parse_symbols(
         )
         raise FormatError(msg)
     networks = model if header.trained else None
-    if header.postfiltered and (networks is None or POSTFILTER not in networks.networks):
-        msg = "the group's pictures are corrected by a network that its model does not have"
-        raise FormatError(msg)
     decoder = CoefficientDecoder(shape[2:], networks, states=header.states, parts=parts)
     frames: list[tuple[Place, Choices, FrameLevels]] = []
     for number, layer in enumerate(coded[:layers]):
@@ -82,22 +79,28 @@ def parse_symbols(
         ]
         decoder.check()
     for (_, step), choice, _ in frames:
-        _check(step, choice, header, 0 if networks is None else len(networks.enhancers))
+        _check(step, choice, networks)
     return Symbols(header, frames)
 
 
-def _check(step: FrameStep, choices: Choices, header: GroupHeader, enhancers: int) -> None:
+def _check(step: FrameStep, choices: Choices, model: WaveletModel | None) -> None:
     motion = choices.motion
     if motion is not None and (
         (motion.uses_previous and step.previous is None) or (motion.uses_next and step.following is None)
     ):
         msg = f"frame {step.frame} is predicted from a frame that it does not have"
         raise FormatError(msg)
-    if (choices.fused or choices.enhanced) and not header.trained:
-        msg = f"frame {step.frame} uses a network, but its group none"
-        raise FormatError(msg)
+    if model is None:
+        if choices.fused or choices.enhanced or choices.postfiltered:
+            msg = f"frame {step.frame} uses a network, but its group none"
+            raise FormatError(msg)
+        return
+    enhancers = len(model.enhancers)
     if choices.enhanced > enhancers:
         msg = f"frame {step.frame} uses network {choices.enhanced} to enhance it; its model has {enhancers}"
+        raise FormatError(msg)
+    if choices.postfiltered and POSTFILTER not in model.networks:
+        msg = f"frame {step.frame} is corrected by those beside it; its model has no network for that"
         raise FormatError(msg)
 
 
@@ -113,10 +116,9 @@ def synthesise(
     out = np.zeros(shape, np.int32)
     for (sequence, step), choices, levels in symbols.frames:
         out[sequence, step.frame] = picture_of(sequences[sequence], transform, step, choices, levels)
-    whole = len(symbols.frames) == shape[0] * shape[1]
-    if whole and symbols.header.postfiltered and model is not None:
-        frames = frame_steps(shape[1], symbols.header.gop)
-        out = postfiltered(out, frames, symbols.header.steps, top, model.networks[POSTFILTER])
+    places = [place for place, choices, _ in symbols.frames if choices.postfiltered]
+    if places and model is not None and len(symbols.frames) == shape[0] * shape[1]:
+        out = postfiltered(out, places, symbols.header.steps, top, model.networks[POSTFILTER])
     return out
 
 

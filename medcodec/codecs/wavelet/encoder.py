@@ -100,22 +100,33 @@ class GroupEncoder:
 
     def encode(self) -> CodedGroup:
         """Return the coded group."""
-        parts = []
+        layers = []
         for layer in range(len(self._header.steps)):
-            choices = [self._frame(sequence, step) for sequence, step in self._places(layer)]
-            parts.append(LayerBytes(pack_choices(choices), tuple(self.coder.flush())).pack())
+            choices = {(at, step.frame): self._frame(at, step) for at, step in self._places(layer)}
+            layers.append((choices, tuple(self.coder.flush())))
         frames = range(self._frames.shape[1])
         pictures = np.stack([np.stack([known.pictures[i] for i in frames]) for known in self._sequences])
-        filtered = self._postfiltered(pictures)
-        used = squared_error(filtered, self._frames) < squared_error(pictures, self._frames)
-        header = replace(self._header, postfiltered=used)
-        return CodedGroup(b"".join([header.pack(), *parts]), filtered if used else pictures)
+        corrected = self._postfilter(pictures)
+        parts = [self._header.pack()]
+        for choices, segments in layers:
+            told = [replace(choice, postfiltered=place in corrected) for place, choice in choices.items()]
+            parts.append(LayerBytes(pack_choices(told), segments).pack())
+        return CodedGroup(b"".join(parts), pictures)
 
-    def _postfiltered(self, pictures: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def _postfilter(self, pictures: npt.NDArray[np.int32]) -> set[tuple[int, int]]:
+        """Correct pictures by those beside them where that helps; return their sequences and frames."""
         network = None if self._model is None else self._model.networks.get(POSTFILTER)
         if network is None or self._header.reversible or len(self._steps) == 1:
-            return pictures
-        return postfiltered(pictures, self._steps, self._header.steps, self._sequences[0].top, network)
+            return set()
+        places = [(sequence, step) for sequence in range(len(pictures)) for step in self._steps]
+        filtered = postfiltered(pictures, places, self._header.steps, self._sequences[0].top, network)
+        helped = set()
+        for place in np.ndindex(pictures.shape[:2]):
+            target = self._frames[place]
+            if squared_error(filtered[place], target) < squared_error(pictures[place], target):
+                pictures[place] = filtered[place]
+                helped.add((place[0], place[1]))
+        return helped
 
     def _places(self, layer: int) -> Iterator[tuple[int, FrameStep]]:
         for sequence in range(len(self._sequences)):

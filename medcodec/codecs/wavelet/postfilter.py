@@ -6,7 +6,7 @@ and all of them are known once the group is decoded. Nothing is predicted from f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,24 +42,25 @@ def features_of(pictures: Sequence[Plane], frame: int, step: int) -> npt.NDArray
 
 def postfiltered(
     pictures: npt.NDArray[np.int32],
-    frames: Sequence[FrameStep],
+    places: Iterable[tuple[int, FrameStep]],
     steps: Sequence[int],
     top: int,
     network: IntegerNetwork,
 ) -> npt.NDArray[np.int32]:
-    """Return corrected pictures.
+    """Return pictures of which some are corrected.
 
     Parameters
     ----------
     pictures
         All of a group, int32 of shape (sequences, frames, height, width), working units of 0 to ``top``.
-    frames, steps
-        Of each sequence, and the steps of their layers, in 1/16 of a working unit.
+    places
+        Sequences and frames of those that are.
+    steps
+        Of the temporal layers, in 1/16 of a working unit.
     """
-    out = np.empty_like(pictures)
-    for sequence, known in enumerate(pictures):
-        for each in frames:
-            frame, step = each.frame, steps[each.layer]
-            correction = network.run(features_of(known, frame, step))
-            _native.add_correction(known[frame], correction, out[sequence, frame], step=step, top=top)
+    out: npt.NDArray[np.int32] = pictures.copy()
+    for sequence, each in places:
+        known, frame, step = pictures[sequence], each.frame, steps[each.layer]
+        correction = network.run(features_of(known, frame, step))
+        _native.add_correction(known[frame], correction, out[sequence, frame], step=step, top=top)
     return out

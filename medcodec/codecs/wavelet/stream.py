@@ -1,13 +1,13 @@
 """The bytes of a group.
 
 ``<BBBB``: version 1; flags (bit 0 reversible, bit 1 networks are used, bit 2 the trellis of 128 states, not
-that of 8, bit 3 a network corrects pictures by those next to them); the distance of key frames as a power of
-two; the number L of temporal layers. Then L times ``<I``, the steps of the layers in 1/16 of a working unit.
-Then each layer in turn: ``<III``, the lengths of its choices, of its coarse and of its fine
-coefficients, and these three. Choices come frame by frame, sequence after sequence: a byte (bit 0 predicted,
-bit 1 fused, bits 2 and 3 the number of the network that enhances it) and, where predicted, ``<H`` and as many
-bytes of motion (see `medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then
-holds fewer frames.
+that of 8); the distance of key frames as a power of two; the number L of temporal layers. Then L times
+``<I``, the steps of the layers in 1/16 of a working unit. Then each layer in turn: ``<III``, the lengths of
+its choices, of its coarse and of its fine coefficients, and these three. Choices come frame by frame,
+sequence after sequence: a byte (bit 0 predicted, bit 1 fused, bits 2 and 3 the number of the network that
+enhances it, bit 4 corrected by those beside it) and, where predicted, ``<H`` and as many bytes of motion
+(see `medcodec.codecs.wavelet.motion_stream`). A group may be cut after any layer, and then holds fewer
+frames.
 
 Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
 `medcodec.codecs.wavelet.bounded`); after them, a mask of the background where there is one (see
@@ -21,15 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medcodec.codecs.wavelet.hierarchy import GOPS, MAX_LAYERS
-from medcodec.codecs.wavelet.model import MAX_ENHANCERS
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.codecs.wavelet.quality import FEW_STATES, STATES
 from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.errors import FormatError
 
 _VERSION = 1
-_REVERSIBLE, _TRAINED, _MANY_STATES, _POSTFILTERED = 1, 2, 4, 8
-_PREDICTED, _FUSED, _ENHANCED = 1, 2, 4
+_REVERSIBLE, _TRAINED, _MANY_STATES = 1, 2, 4
+_PREDICTED, _FUSED, _ENHANCED, _POSTFILTERED = 1, 2, 4, 16
 _LARGEST_STEP = 1 << 24
 _FLAGS_OF_STATES = {0: _REVERSIBLE, FEW_STATES: 0, STATES: _MANY_STATES}
 _STATES_OF_FLAGS = {flags: states for states, flags in _FLAGS_OF_STATES.items()}
@@ -49,15 +48,12 @@ class GroupHeader:
         The distance of key frames, a power of two.
     steps
         Of the temporal layers, in 1/16 of a working unit.
-    postfiltered
-        A network corrects the pictures by those next to them.
     """
 
     states: int
     trained: bool
     gop: int
     steps: tuple[int, ...]
-    postfiltered: bool = False
 
     @property
     def reversible(self) -> bool:
@@ -66,7 +62,7 @@ class GroupHeader:
 
     def pack(self) -> bytes:
         """Return the bytes."""
-        flags = _FLAGS_OF_STATES[self.states] | _TRAINED * self.trained | _POSTFILTERED * self.postfiltered
+        flags = _FLAGS_OF_STATES[self.states] | _TRAINED * self.trained
         head = struct.pack("<BBBB", _VERSION, flags, self.gop.bit_length() - 1, len(self.steps))
         return head + struct.pack(f"<{len(self.steps)}I", *self.steps)
 
@@ -94,7 +90,7 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     """
     try:
         version, flags, log_gop, layers = struct.unpack_from("<BBBB", data)
-        states = _STATES_OF_FLAGS.get(flags & ~(_TRAINED | _POSTFILTERED))
+        states = _STATES_OF_FLAGS.get(flags & ~_TRAINED)
         if version != _VERSION or states is None or log_gop >= len(GOPS):
             msg = "a group of the wavelet codec has an unknown version or setting: update medcodec"
             raise FormatError(msg)
@@ -120,8 +116,7 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
     if not all(1 <= step <= _LARGEST_STEP for step in steps) or not 1 <= len(parts) <= layers:
         msg = "a group of the wavelet codec has impossible steps or layers"
         raise FormatError(msg)
-    trained, postfiltered = bool(flags & _TRAINED), bool(flags & _POSTFILTERED)
-    return GroupHeader(states, trained, 1 << log_gop, steps, postfiltered), parts
+    return GroupHeader(states, bool(flags & _TRAINED), 1 << log_gop, steps), parts
 
 
 # Of one frame.
@@ -133,7 +128,7 @@ def pack_choices(choices: Sequence[Choices]) -> bytes:
     parts = []
     for choice in choices:
         flags = (choice.motion is not None) * _PREDICTED | choice.fused * _FUSED | choice.enhanced * _ENHANCED
-        parts.append(bytes([flags]))
+        parts.append(bytes([flags | choice.postfiltered * _POSTFILTERED]))
         if choice.motion is not None:
             motion = encode_motion(choice.motion)
             parts += [struct.pack("<H", len(motion)), motion]
@@ -158,10 +153,11 @@ def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choic
                 (length,) = struct.unpack_from("<H", data, at)
                 motion = decode_motion(data[at + 2 : at + 2 + length], shape)
                 at += 2 + length
-            if flags >= _ENHANCED * (MAX_ENHANCERS + 1):
+            if flags >= 2 * _POSTFILTERED:
                 msg = "a frame of the wavelet codec has unknown choices: update medcodec"
                 raise FormatError(msg)
-            choices.append(Choices(motion, bool(flags & _FUSED), flags // _ENHANCED))
+            enhanced = flags % _POSTFILTERED // _ENHANCED
+            choices.append(Choices(motion, bool(flags & _FUSED), enhanced, flags >= _POSTFILTERED))
     except (struct.error, IndexError) as error:
         msg = "the choices of a temporal layer are cut off"
         raise FormatError(msg) from error

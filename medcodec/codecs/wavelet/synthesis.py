@@ -29,11 +29,14 @@ class Choices:
         Whether a network joins the two references, not their mean.
     enhanced
         Number of the network that corrects the reconstruction, from 1; 0 for none.
+    postfiltered
+        Whether it is corrected by the frames beside it at the end, see `medcodec.codecs.wavelet.postfilter`.
     """
 
     motion: Motion | None = None
     fused: bool = False
     enhanced: int = 0
+    postfiltered: bool = False
 
     @property
     def uses_both(self) -> bool:
