@@ -10,11 +10,11 @@ constexpr int kReach = 4;  // of the mean that detail is told from: 9 x 9 pixels
 constexpr int kArea = (2 * kReach + 1) * (2 * kReach + 1);
 
 // Sums over 9 x 9 pixels; beyond the border the picture goes on with its last pixel.
-std::vector<int64_t> box_sums(Picture size, const std::vector<int32_t>& picture) {
+std::vector<int64_t> box_sums(Picture size, const int32_t* picture) {
     const auto height = static_cast<ptrdiff_t>(size.height), width = static_cast<ptrdiff_t>(size.width);
-    std::vector<int64_t> rows(picture.size()), sums(picture.size());
+    std::vector<int64_t> rows(size.height * size.width), sums(rows.size());
     for (ptrdiff_t y = 0; y < height; y++) {
-        const int32_t* row = &picture[static_cast<size_t>(y * width)];
+        const int32_t* row = picture + y * width;
         int64_t sum = 0;
         for (ptrdiff_t x = -kReach; x <= kReach; x++) sum += row[std::clamp<ptrdiff_t>(x, 0, width - 1)];
         for (ptrdiff_t x = 0; x < width; x++) {
@@ -56,8 +56,7 @@ void unshuffle(Picture size, int16_t* out, Value value) {
 
 // What tells a picture from the mean around, in 16/`units` of a step, and eight times as coarse.
 void detail_features(Picture size, const int32_t* picture, int32_t step, double units, int16_t* out) {
-    const std::vector<int32_t> copy(picture, picture + size.height * size.width);
-    const std::vector<int64_t> sums = box_sums(size, copy);
+    const std::vector<int64_t> sums = box_sums(size, picture);
     const double scale = units / (double{kArea} * step);
     const auto detail = [&](size_t i) { return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * scale; };
     unshuffle(size, out, detail);
@@ -70,7 +69,7 @@ void fuse_features(Picture size, const int32_t* first, const int32_t* second, in
     const size_t plane = 4 * size.half_height() * size.half_width();
     std::vector<int32_t> twice(size.height * size.width);
     for (size_t i = 0; i < twice.size(); i++) twice[i] = first[i] + second[i];
-    const std::vector<int64_t> sums = box_sums(size, twice);
+    const std::vector<int64_t> sums = box_sums(size, twice.data());
     const double scale = 32.0 / step, detail_scale = 32.0 / (double{kArea} * step);
     const auto difference = [&](size_t i) { return (first[i] - second[i]) * scale; };
     const auto detail = [&](size_t i) {
