@@ -176,10 +176,11 @@ def _record_pictures(
         _native.enhance_features(picture, prediction, features, step=unit)
         recording.samples[ENHANCE].append(_picture_sample(features, target - picture, unit, place))
         synthesis.finish(step, choices, prediction, coded)
+    pictures = [[each.pictures[i] for i in sorted(each.pictures)] for each in sequences]
     for (sequence, step), *_ in symbols.frames:
-        known, target, unit = sequences[sequence].pictures, frames[sequence, step.frame], steps[step.layer]
+        known, target, unit = pictures[sequence], frames[sequence, step.frame], steps[step.layer]
         place = (sequence, step.frame, -1, -1)
-        features = features_of([known[i] for i in sorted(known)], step.frame, unit)
+        features = features_of(known, step.frame, unit)
         missing = target - known[step.frame]
         recording.samples[POSTFILTER].append(_picture_sample(features, missing, unit, place))
 

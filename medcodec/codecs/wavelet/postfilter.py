@@ -14,6 +14,7 @@ import numpy.typing as npt
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
 from medcodec.codecs.wavelet.subbands import Plane, reduced
+from medcodec.codecs.wavelet.synthesis import corrected
 from medcodec.entropy.network import IntegerNetwork
 
 
@@ -61,6 +62,6 @@ def postfiltered(
     out: npt.NDArray[np.int32] = pictures.copy()
     for sequence, each in places:
         known, frame, step = pictures[sequence], each.frame, steps[each.layer]
-        correction = network.run(features_of(known, frame, step))
-        _native.add_correction(known[frame], correction, out[sequence, frame], step=step, top=top)
+        features = features_of(known, frame, step)
+        out[sequence, frame] = corrected(known[frame], features, network, step=step, top=top)
     return out

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
 from medcodec.codecs.wavelet.model import FUSE, WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend, compensate
 from medcodec.codecs.wavelet.subbands import Plane
+from medcodec.entropy.network import IntegerNetwork
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,7 @@ class Synthesis:
         if self.model is None:
             msg = f"the {name} network is used, but there is no model"
             raise ValueError(msg)
-        out = np.empty_like(base)
-        correction = self.model.networks[name].run(features)
-        _native.add_correction(base, correction, out, step=unit, top=self.top)
-        return out
+        return corrected(base, features, self.model.networks[name], step=unit, top=self.top)
 
     def finish(self, step: FrameStep, choices: Choices, prediction: Plane, coded: Plane) -> Plane:
         """Make a picture of what was coded, which is around the middle of the range, and keep it."""
@@ -129,6 +128,15 @@ def distances(step: FrameStep) -> tuple[int, int]:
     before = 1 if step.previous is None else step.frame - step.previous
     after = 1 if step.following is None else step.following - step.frame
     return before, after
+
+
+def corrected(
+    base: Plane, features: npt.NDArray[np.int16], network: IntegerNetwork, *, step: int, top: int
+) -> Plane:
+    """Return a picture with what a network makes of its features added, within 0 to ``top``."""
+    out = np.empty_like(base)
+    _native.add_correction(base, network.run(features), out, step=step, top=top)
+    return out
 
 
 def _half(shape: tuple[int, int]) -> tuple[int, int]:
