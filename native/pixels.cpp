@@ -54,49 +54,73 @@ void unshuffle(Picture size, int16_t* out, Value value) {
         }
 }
 
-// What tells a picture from the mean around, in 16/`units` of a step, and eight times as coarse.
-void detail_features(Picture size, const int32_t* picture, int32_t step, double units, int16_t* out) {
-    const std::vector<int64_t> sums = box_sums(size, picture);
-    const double scale = units / (double{kArea} * step);
-    const auto detail = [&](size_t i) { return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * scale; };
-    unshuffle(size, out, detail);
-    unshuffle(size, out + 4 * size.half_height() * size.half_width(), [&](size_t i) { return detail(i) * 0.125; });
-}
+// What tells a picture from the mean around, in 16/`units` of a step.
+class Detail {
+  public:
+    Detail(Picture size, const int32_t* picture, int32_t step)
+        : size_(size), picture_(picture), sums_(box_sums(size, picture)), scale_(1.0 / (double{kArea} * step)) {}
+
+    void write(double units, int16_t* out) const {
+        const double scale = units * scale_;
+        unshuffle(size_, out, [&](size_t i) { return static_cast<double>(int64_t{picture_[i]} * kArea - sums_[i]) * scale; });
+    }
+
+  private:
+    Picture size_;
+    const int32_t* picture_;
+    std::vector<int64_t> sums_;
+    double scale_;
+};
+
+size_t four_channels(Picture size) { return 4 * size.half_height() * size.half_width(); }
 
 }  // namespace
 
-void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out) {
-    const size_t plane = 4 * size.half_height() * size.half_width();
+void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, bool more, int16_t* out) {
     std::vector<int32_t> twice(size.height * size.width);
     for (size_t i = 0; i < twice.size(); i++) twice[i] = first[i] + second[i];
-    const std::vector<int64_t> sums = box_sums(size, twice.data());
-    const double scale = 32.0 / step, detail_scale = 32.0 / (double{kArea} * step);
-    const auto difference = [&](size_t i) { return (first[i] - second[i]) * scale; };
-    const auto detail = [&](size_t i) {
-        return static_cast<double>(int64_t{twice[i]} * kArea - sums[i]) * detail_scale;
+    const Detail detail(size, twice.data(), step);
+    const auto write = [&](double units, double detail_units) {
+        const double scale = units / step;
+        unshuffle(size, out, [&](size_t i) { return (first[i] - second[i]) * scale; });
+        out += four_channels(size);
+        detail.write(detail_units, out);
+        out += four_channels(size);
     };
-    unshuffle(size, out, difference);
-    unshuffle(size, out + plane, detail);
-    unshuffle(size, out + 2 * plane, [&](size_t i) { return difference(i) * 0.125; });
-    unshuffle(size, out + 3 * plane, [&](size_t i) { return detail(i) * 0.125; });
+    write(32, 32);
+    write(4, 4);
+    if (more) write(512, 256);
 }
 
-void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, int16_t* out) {
-    const size_t plane = 4 * size.half_height() * size.half_width();
-    detail_features(size, picture, step, 128, out);
-    const double scale = 128.0 / step;
-    unshuffle(size, out + 2 * plane, [&](size_t i) { return (picture[i] - prediction[i]) * scale; });
+void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, bool more, int16_t* out) {
+    const Detail detail(size, picture, step);
+    const auto added = [&](double units) {
+        const double scale = units / step;
+        unshuffle(size, out, [&](size_t i) { return (picture[i] - prediction[i]) * scale; });
+    };
+    for (const double units : {128.0, 16.0}) {
+        detail.write(units, out);
+        out += four_channels(size);
+    }
+    added(128);
+    if (!more) return;
+    out += four_channels(size);
+    detail.write(1024, out);
+    out += four_channels(size);
+    added(1024);
 }
 
 void postfilter_features(Picture size, const int32_t* picture, const int32_t* previous, const int32_t* following, int32_t step,
                          int16_t* out) {
-    const size_t plane = 4 * size.half_height() * size.half_width();
-    detail_features(size, picture, step, 512, out);
+    const Detail detail(size, picture, step);
+    for (const double units : {512.0, 64.0}) {
+        detail.write(units, out);
+        out += four_channels(size);
+    }
     const double scale = 512.0 / step;
-    int16_t* target = out + 2 * plane;
     for (const int32_t* other : {previous, following}) {
-        unshuffle(size, target, [&](size_t i) { return other ? (other[i] - picture[i]) * scale : 0.0; });
-        target += plane;
+        unshuffle(size, out, [&](size_t i) { return other ? (other[i] - picture[i]) * scale : 0.0; });
+        out += four_channels(size);
     }
 }
 

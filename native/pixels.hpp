@@ -11,16 +11,20 @@ struct Picture {
     size_t half_width() const { return (width + 1) / 2; }
 };
 
-constexpr int kFuseFeatures = 16;
-constexpr int kEnhanceFeatures = 12;
+// Channels that networks see: the first, or all of them.
+constexpr int kFuseFeatures = 16, kMoreFuseFeatures = 24;
+constexpr int kEnhanceFeatures = 12, kMoreEnhanceFeatures = 20;
 constexpr int kPostfilterFeatures = 16;
 
-// Of two predictions: their difference and the detail of their mean, both fine and coarse, in quarters of a step
-// (which is in 1/16 of a working unit); every 2 x 2 pixels become four channels.
-void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out);
+// Of two predictions: their difference, in halves of a step (which is in 1/16 of a working unit), and the detail of
+// their mean, in quarters, both also eight times as coarse; with `more`, both also in parts of 1/32. Every 2 x 2 pixels
+// become four channels.
+void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, bool more, int16_t* out);
 
-// Of a reconstruction: its detail, fine and coarse, and what was added to the prediction, in eighths of a step.
-void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, int16_t* out);
+// Of a reconstruction: its detail, in eighths of a step and eight times as coarse, and what was added to the prediction,
+// in eighths; with `more`, detail and what was added in parts of 1/64, too: few coefficients are not zero at low rates,
+// and errors are a tenth of a step.
+void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, bool more, int16_t* out);
 
 // Of a decoded picture and those next to it (null for one that is not there): its detail, fine and coarse, and how they
 // differ from it, in parts of 1/32 of a step.

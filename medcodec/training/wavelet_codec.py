@@ -171,7 +171,8 @@ class TrainableWavelet(TrainableCodec):
                     continue
                 name = coded.model.enhancers[choices.enhanced - 1] if kind == ENHANCE else kind
                 network = self.networks[name]
-                features = torch.from_numpy(sample.features).to(device).float()[None]
+                seen = sample.features[: network.inputs]
+                features = torch.from_numpy(seen).to(device).float()[None]
                 pixels = nn.functional.pixel_shuffle(network(features).float(), 2)
                 correction = pixels[0, 0, :height, :width] * (networks.CORRECTION * sample.step / STEP_UNIT)
                 gradients[sequence, frame] += correction - correction.detach()

@@ -164,7 +164,7 @@ def _record_pictures(
         if choices.motion is not None:
             first, second = synthesis.references(step, choices.motion)
             if first is not None and second is not None:
-                features = np.empty((_native.FUSE_FEATURES, *half), np.int16)
+                features = np.empty((_native.FUSE_FEATURES[-1], *half), np.int16)
                 _native.fuse_features(first, second, features, step=unit)
                 mean = np.clip(blend(first, second), 0, top)
                 recording.samples[FUSE].append(_picture_sample(features, target - mean, unit, place))
@@ -172,7 +172,7 @@ def _record_pictures(
         expected = transform.forward(prediction - synthesis.middle) if step.references else None
         coded = transform.inverse(levels, unit, expected)
         picture = np.clip(coded + synthesis.middle, 0, top).astype(np.int32)
-        features = np.empty((_native.ENHANCE_FEATURES, *half), np.int16)
+        features = np.empty((_native.ENHANCE_FEATURES[-1], *half), np.int16)
         _native.enhance_features(picture, prediction, features, step=unit)
         recording.samples[ENHANCE].append(_picture_sample(features, target - picture, unit, place))
         synthesis.finish(step, choices, prediction, coded)

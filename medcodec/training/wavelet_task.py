@@ -82,7 +82,8 @@ class WaveletTask:
         return Measured(weighted * np.log(2) / asked[0].clamp(min=1), bits.sum(), asked.sum())
 
     def _picture(self, name: str, batch: Batch) -> Measured:
-        features = torch.from_numpy(batch.features).to(self._device).float()
+        seen = batch.features[:, : self._networks[name].inputs]
+        features = torch.from_numpy(seen).to(self._device).float()
         targets = torch.from_numpy(batch.targets.astype(np.int32)).to(self._device)
         steps = torch.from_numpy(batch.steps).to(self._device)
         after, before = networks.picture_errors(self._output(name, features), targets, steps)

@@ -91,10 +91,10 @@ class Synthesis:
 
     def fuse(self, step: FrameStep, first: Plane, second: Plane, mean: Plane) -> Plane:
         """Return the mean of two predictions, corrected by the network."""
-        features = np.empty((_native.FUSE_FEATURES, *_half(self.shape)), np.int16)
-        unit = self.steps[step.layer]
+        network, unit = self._network(FUSE), self.steps[step.layer]
+        features = np.empty((network.inputs, *_half(self.shape)), np.int16)
         _native.fuse_features(first, second, features, step=unit)
-        return self._corrected(mean, features, FUSE, unit)
+        return corrected(mean, features, network, step=unit, top=self.top)
 
     @property
     def enhancers(self) -> tuple[str, ...]:
@@ -103,16 +103,16 @@ class Synthesis:
 
     def enhance(self, step: FrameStep, picture: Plane, prediction: Plane, number: int = 1) -> Plane:
         """Return a reconstruction, corrected by a network."""
-        features = np.empty((_native.ENHANCE_FEATURES, *_half(self.shape)), np.int16)
-        unit = self.steps[step.layer]
+        network, unit = self._network(self.enhancers[number - 1]), self.steps[step.layer]
+        features = np.empty((network.inputs, *_half(self.shape)), np.int16)
         _native.enhance_features(picture, prediction, features, step=unit)
-        return self._corrected(picture, features, self.enhancers[number - 1], unit)
+        return corrected(picture, features, network, step=unit, top=self.top)
 
-    def _corrected(self, base: Plane, features: np.ndarray, name: str, unit: int) -> Plane:
+    def _network(self, name: str) -> IntegerNetwork:
         if self.model is None:
             msg = f"the {name} network is used, but there is no model"
             raise ValueError(msg)
-        return corrected(base, features, self.model.networks[name], step=unit, top=self.top)
+        return self.model.networks[name]
 
     def finish(self, step: FrameStep, choices: Choices, prediction: Plane, coded: Plane) -> Plane:
         """Make a picture of what was coded, which is around the middle of the range, and keep it."""
