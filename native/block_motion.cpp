@@ -2,6 +2,7 @@
 #include "block_motion.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "motion_field.hpp"
 
@@ -115,12 +116,23 @@ bool block_motion_valid(const BlockGrid& grid, const BlockUnit* units, bool both
     return true;
 }
 
-int KnownVectors::predict(int row, int column, int units, int reference, int component) const {
+int Candidates::expected() const { return count == 3 ? motion_median(values[0], values[1], values[2]) : values[0]; }
+
+int Candidates::above_expected() const { return std::accumulate(values, values + count, 0) - count * expected(); }
+
+int Candidates::spread() const {
+    if (count == 0) return 0;
+    const auto [least, most] = std::minmax_element(values, values + count);
+    return *most - *least;
+}
+
+Candidates KnownVectors::candidates(int row, int column, int units, int reference, int component) const {
     const int places[3][2] = {{row, column - 1}, {row - 1, column}, {row - 1, column + units}};
-    int found[3] = {}, count = 0;
+    Candidates found{};
     for (const auto& place : places)
-        if (known(place[0], place[1])) found[count++] = vectors_[4 * grid_.at(place[0], place[1]) + 2 * reference + component];
-    return count == 3 ? motion_median(found[0], found[1], found[2]) : found[0];
+        if (known(place[0], place[1]))
+            found.values[found.count++] = vectors_[4 * grid_.at(place[0], place[1]) + 2 * reference + component];
+    return found;
 }
 
 void KnownVectors::set(int row, int column, int units, const int16_t (&vectors)[2][2]) {

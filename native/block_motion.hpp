@@ -26,6 +26,8 @@ struct BlockUnit {
 constexpr size_t kUnitFields = 6;
 static_assert(sizeof(BlockUnit) == 2 * kUnitFields);
 
+class BlockContexts;  // block_motion_contexts.hpp
+
 struct BlockGrid {
     int unit_log2, rows, columns;
 
@@ -55,9 +57,11 @@ void block_motion_compensate(const int32_t* previous, const int32_t* next, int h
 // Whether units are blocks that nest as they should, with vectors in bounds.
 bool block_motion_valid(const BlockGrid& grid, const BlockUnit* units, bool both);
 
-void block_motion_encode(const BlockGrid& grid, const BlockUnit* units, bool both, ByteBuffer& out);
-// Null, or what is wrong with the stream; all units were written then too.
-const char* block_motion_decode(const uint8_t* data, size_t size, const BlockGrid& grid, bool both, BlockUnit* units);
+// Learns on in `contexts`.
+void block_motion_encode(const BlockGrid& grid, const BlockUnit* units, bool both, BlockContexts& contexts, ByteBuffer& out);
+// Null, or what is wrong with the stream; all units were written then too. Without contexts: a stream of older versions.
+const char* block_motion_decode(const uint8_t* data, size_t size, const BlockGrid& grid, bool both, BlockContexts* contexts,
+                                BlockUnit* units);
 
 struct BlockRequest {
     const int32_t *target, *previous, *next;  // `next` may be null
@@ -67,13 +71,28 @@ struct BlockRequest {
 };
 std::vector<BlockUnit> block_motion_estimate(const BlockRequest& request);
 
+// What a component of a vector may be: that of up to three neighbours.
+struct Candidates {
+    int values[3], count;
+
+    // The median of three; else the first, or 0.
+    int expected() const;
+    // The sum of what they are above that.
+    int above_expected() const;
+    // The largest less the smallest; 0 without any.
+    int spread() const;
+};
+
 // The vectors known so far while blocks are coded in order, by which the next ones are predicted.
 class KnownVectors {
   public:
     explicit KnownVectors(const BlockGrid& grid) : grid_(grid), vectors_(4 * grid.size()), known_(grid.size()) {}
 
-    // One component of the vector into a reference, from the units at the left, above, and above to the right.
-    int predict(int row, int column, int units, int reference, int component) const;
+    // One component of the vector into a reference: of the units at the left, above, and above to the right.
+    Candidates candidates(int row, int column, int units, int reference, int component) const;
+    int predict(int row, int column, int units, int reference, int component) const {
+        return candidates(row, column, units, reference, component).expected();
+    }
     void set(int row, int column, int units, const int16_t (&vectors)[2][2]);
     bool known(int row, int column) const { return grid_.has(row, column) && known_[grid_.at(row, column)]; }
 

@@ -9,11 +9,12 @@
 #include <string>
 
 #include "bindings.hpp"
-#include "block_motion.hpp"
+#include "block_motion_contexts.hpp"
 #include "motion_arrays.hpp"
 
 namespace {
 
+using medcodec::BlockContexts;
 using medcodec::BlockGrid;
 using medcodec::BlockUnit;
 // (rows, columns, kUnitFields)
@@ -71,24 +72,24 @@ void compensate(const Frame& previous, std::optional<Frame> next, const Units& u
                                       first.data(), second ? second->data() : nullptr);
 }
 
-nb::bytes encode(const Units& units, int unit, bool both) {
+nb::bytes encode(const Units& units, BlockContexts& contexts, int unit, bool both) {
     const BlockGrid grid = grid_of(units, unit);
     check_units(units, grid, both);
     medcodec::ByteBuffer out;
     {
         nb::gil_scoped_release unlocked;
-        medcodec::block_motion_encode(grid, units_of(units), both, out);
+        medcodec::block_motion_encode(grid, units_of(units), both, contexts, out);
     }
     return nb::bytes(out.data, out.size);
 }
 
 // Empty, or what is wrong with the stream.
-std::string decode(const nb::bytes& data, const OutUnits& units, int unit, bool both) {
+std::string decode(const nb::bytes& data, const OutUnits& units, BlockContexts* contexts, int unit, bool both) {
     const BlockGrid grid = grid_of(units, unit);
     const auto* bytes = static_cast<const uint8_t*>(data.data());
     const size_t size = data.size();
     nb::gil_scoped_release unlocked;
-    const char* wrong = medcodec::block_motion_decode(bytes, size, grid, both, units_of(units));
+    const char* wrong = medcodec::block_motion_decode(bytes, size, grid, both, contexts, units_of(units));
     return wrong ? wrong : "";
 }
 
@@ -115,8 +116,13 @@ void estimate(const Frame& target, const Frame& previous, std::optional<Frame> n
 void bind_block_motion(nb::module_& m) {
     m.def("block_motion_compensate", &compensate, nb::arg("previous").noconvert(), nb::arg("following").none(),
           nb::arg("units").noconvert(), nb::arg("first").noconvert(), nb::arg("second").none(), nb::kw_only(), nb::arg("unit"));
-    m.def("block_motion_encode", &encode, nb::arg("units").noconvert(), nb::kw_only(), nb::arg("unit"), nb::arg("both"));
-    m.def("block_motion_decode", &decode, nb::arg("data"), nb::arg("units").noconvert(), nb::kw_only(), nb::arg("unit"), nb::arg("both"));
+    nb::class_<BlockContexts>(m, "BlockContexts", "What was learnt of the motion of blocks.")
+        .def(nb::init<>())
+        .def("copy", [](const BlockContexts& contexts) { return contexts; });
+    m.def("block_motion_encode", &encode, nb::arg("units").noconvert(), nb::arg("contexts"), nb::kw_only(), nb::arg("unit"),
+          nb::arg("both"));
+    m.def("block_motion_decode", &decode, nb::arg("data"), nb::arg("units").noconvert(), nb::arg("contexts").none(), nb::kw_only(),
+          nb::arg("unit"), nb::arg("both"));
     m.def("block_motion_estimate", &estimate, nb::arg("target").noconvert(), nb::arg("previous").noconvert(),
           nb::arg("following").none(), nb::arg("units").noconvert(), nb::kw_only(), nb::arg("unit"), nb::arg("penalty"), nb::arg("reach"));
 }

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "block_motion.hpp"
-#include "motion_bits.hpp"
+#include "block_motion_contexts.hpp"
 
 namespace medcodec {
 namespace {
@@ -12,12 +11,43 @@ namespace {
 constexpr const char* kTooLong = "a vector's magnitude has too many bits";
 constexpr const char* kBeyond = "a vector is out of bounds";
 
+// How streams of older versions code bits: each frame begins anew.
+class FirstContexts {
+  public:
+    template <class Coder>
+    bool split(Coder& coder, bool bit, const BlockPlace& at) {
+        return coder.code(bit, split_[at.log2_units][at.smaller()]);
+    }
+
+    template <class Coder>
+    bool kind(Coder& coder, bool bit, KindQuestion question, const BlockPlace& at) {
+        return coder.code(bit, kind_[question][likeness(question, at)]);
+    }
+
+    template <class Coder>
+    bool difference(Coder& coder, const VectorPlace& at, int& difference) {
+        if (!coder.code(difference != 0, nonzero_[at.reference][at.component][at.moved > 0])) {
+            difference = 0;
+            return true;
+        }
+        const bool negative = coder.raw(difference < 0);
+        int magnitude = std::abs(difference);
+        const bool good = code_magnitude(coder, prefix_[at.component], magnitude);
+        difference = negative ? -magnitude : magnitude;
+        return good;
+    }
+
+  private:
+    AdaptiveBit split_[kRootLog2 - kLeastUnitLog2 + 1][3], kind_[3][5];
+    AdaptiveBit nonzero_[2][2][2], prefix_[2][kPrefixes];
+};
+
 // A decoder finds units as they are not known yet, and writes them; an encoder finds what it codes.
-template <class Coder>
+template <class Coder, class Contexts>
 class TreeCoder {
   public:
-    TreeCoder(Coder& coder, const BlockGrid& grid, bool both, BlockUnit* units)
-        : coder_(coder), grid_(grid), both_(both), units_(units), vectors_(grid) {}
+    TreeCoder(Coder& coder, Contexts& contexts, const BlockGrid& grid, bool both, BlockUnit* units)
+        : coder_(coder), contexts_(contexts), grid_(grid), both_(both), units_(units), vectors_(grid) {}
 
     const char* code() {
         for (int row = 0; row < grid_.rows; row += grid_.root())
@@ -33,11 +63,9 @@ class TreeCoder {
 
     const char* block(int row, int column, int log2_units) {
         if (!grid_.has(row, column)) return nullptr;
-        const BlockUnit *left = neighbour(row, column - 1), *above = neighbour(row - 1, column);
-        const auto smaller = [&](const BlockUnit* unit) { return unit && unit->log2_units < log2_units; };
+        const BlockPlace at{neighbour(row, column - 1), neighbour(row - 1, column), log2_units};
         BlockUnit& unit = units_[grid_.at(row, column)];
-        if (log2_units > 0 &&
-            coder_.code(unit.log2_units < log2_units, split_[log2_units][smaller(left) + smaller(above)])) {
+        if (log2_units > 0 && contexts_.split(coder_, unit.log2_units < log2_units, at)) {
             const int half = 1 << (log2_units - 1);
             for (int quarter = 0; quarter < 4; quarter++)
                 if (const char* wrong =
@@ -46,25 +74,37 @@ class TreeCoder {
             return nullptr;
         }
         unit.log2_units = static_cast<int16_t>(log2_units);
-        return leaf(row, column, unit, left, above);
+        unit.kind = code_kind(unit.kind, at);
+        return vectors(row, column, unit);
     }
 
-    const char* leaf(int row, int column, BlockUnit& unit, const BlockUnit* left, const BlockUnit* above) {
-        unit.kind = code_kind(unit.kind, left, above);
+    int16_t code_kind(int kind, const BlockPlace& at) {
+        const auto is = [&](KindQuestion question, BlockKind wanted) {
+            return contexts_.kind(coder_, kind == wanted, question, at);
+        };
+        if (is(kIsStill, kStill)) return kStill;
+        if (!both_) return kPrevious;
+        if (is(kIsBoth, kBoth)) return kBoth;
+        return is(kIsNext, kNext) ? kNext : kPrevious;
+    }
+
+    const char* vectors(int row, int column, BlockUnit& unit) {
         const int side = 1 << unit.log2_units;
         int16_t guessed[2][2] = {};
         for (int reference = 0; reference < 2; reference++) {
             const bool used = has_vector(unit.kind, reference);
-            bool moved = false;
+            int moved = 0;
             for (int component = 0; component < 2; component++) {
                 int16_t& value = unit.vectors[reference][component];
-                const int expected = unit.kind == kStill ? 0 : vectors_.predict(row, column, side, reference, component);
+                const Candidates candidates = vectors_.candidates(row, column, side, reference, component);
+                const int expected = unit.kind == kStill ? 0 : candidates.expected();
                 if (used) {
                     int difference = value - expected;
-                    if (!code_difference(reference, component, moved, difference)) return kTooLong;
+                    const VectorPlace at{reference, component, moved, unit.log2_units, unit.kind == kBoth, candidates};
+                    if (!contexts_.difference(coder_, at, difference)) return kTooLong;
                     if (std::abs(expected + difference) > kBlockMaxVector) return kBeyond;
                     value = static_cast<int16_t>(expected + difference);
-                    moved = difference != 0;
+                    moved = std::abs(difference);
                 } else {
                     value = 0;
                 }
@@ -78,48 +118,35 @@ class TreeCoder {
         return nullptr;
     }
 
-    int16_t code_kind(int kind, const BlockUnit* left, const BlockUnit* above) {
-        const auto like = [&](BlockKind which) { return (left && left->kind == which) + (above && above->kind == which); };
-        if (coder_.code(kind == kStill, still_[like(kStill)])) return kStill;
-        if (!both_) return kPrevious;
-        if (coder_.code(kind == kBoth, both_references_[like(kBoth)])) return kBoth;
-        return coder_.code(kind == kNext, next_[2 + like(kNext) - like(kPrevious)]) ? kNext : kPrevious;
-    }
-
-    bool code_difference(int reference, int component, bool moved, int& difference) {
-        if (!coder_.code(difference != 0, nonzero_[reference][component][moved])) {
-            difference = 0;
-            return true;
-        }
-        const bool negative = coder_.raw(difference < 0);
-        int magnitude = std::abs(difference);
-        const bool good = code_magnitude(coder_, prefix_[component], magnitude);
-        difference = negative ? -magnitude : magnitude;
-        return good;
-    }
-
     Coder& coder_;
+    Contexts& contexts_;
     BlockGrid grid_;
     bool both_;
     BlockUnit* units_;
     KnownVectors vectors_;
-    AdaptiveBit split_[kRootLog2 - kLeastUnitLog2 + 1][3], still_[3], both_references_[3], next_[5];
-    AdaptiveBit nonzero_[2][2][2], prefix_[2][kPrefixes];
 };
+
+template <class Contexts>
+const char* decode(Decoder& decoder, Contexts& contexts, const BlockGrid& grid, bool both, BlockUnit* units) {
+    return TreeCoder<Decoder, Contexts>(decoder, contexts, grid, both, units).code();
+}
 
 }  // namespace
 
-void block_motion_encode(const BlockGrid& grid, const BlockUnit* units, bool both, ByteBuffer& out) {
+void block_motion_encode(const BlockGrid& grid, const BlockUnit* units, bool both, BlockContexts& contexts, ByteBuffer& out) {
     std::vector<BlockUnit> coded(units, units + grid.size());
     Encoder encoder(out);
-    TreeCoder<Encoder>(encoder, grid, both, coded.data()).code();
+    TreeCoder<Encoder, BlockContexts>(encoder, contexts, grid, both, coded.data()).code();
     encoder.coder.finish();
 }
 
-const char* block_motion_decode(const uint8_t* data, size_t size, const BlockGrid& grid, bool both, BlockUnit* units) {
+const char* block_motion_decode(const uint8_t* data, size_t size, const BlockGrid& grid, bool both, BlockContexts* contexts,
+                                BlockUnit* units) {
     std::fill_n(units, grid.size(), BlockUnit{});
     Decoder decoder(data, size);
-    if (const char* wrong = TreeCoder<Decoder>(decoder, grid, both, units).code()) {
+    FirstContexts first;
+    const char* wrong = contexts ? decode(decoder, *contexts, grid, both, units) : decode(decoder, first, grid, both, units);
+    if (wrong) {
         std::fill_n(units, grid.size(), BlockUnit{});
         return wrong;
     }

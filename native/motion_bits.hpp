@@ -34,10 +34,11 @@ struct Encoder {
         model.update(bit);
         return bit;
     }
-    bool raw(bool bit) {
-        coder.encode_bit(bit, 1 << 15);
+    bool code(bool bit, uint32_t p) {
+        coder.encode_bit(bit, p);
         return bit;
     }
+    bool raw(bool bit) { return code(bit, 1 << 15); }
     RangeEncoder coder;
 };
 
@@ -48,7 +49,8 @@ struct Decoder {
         model.update(bit);
         return bit;
     }
-    bool raw(bool) { return coder.decode_bit(1 << 15); }
+    bool code(bool, uint32_t p) { return coder.decode_bit(p); }
+    bool raw(bool bit) { return code(bit, 1 << 15); }
     RangeDecoder coder;
 };
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.base import AnyArray, FrameGroup
 from medcodec.codecs.wavelet.coefficients import FrameLevels
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, synthesise
@@ -132,8 +133,9 @@ class TrainableWavelet(TrainableCodec):
         samples = record(coded.frames, coded.intensity.top, coded.symbols, coded.model).samples
         device = next(self.networks.parameters()).device
         bits = {part: torch.zeros(coded.frames.shape[:2], device=device) for part in PARTS}
+        contexts = BlockContexts()
         for (sequence, step), choices, levels in coded.symbols.frames:
-            bits["choices"][sequence, step.frame] += 8 * len(pack_choices([choices]))
+            bits["choices"][sequence, step.frame] += 8 * len(pack_choices([choices], contexts))
             for level, extra in _untrained_bits(levels):
                 bits["fine" if level == 0 else "coarse"][sequence, step.frame] += extra
         for kind in (EDGE, CORNER):

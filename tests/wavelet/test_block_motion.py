@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wavelet_cases import coded, pieces
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet import codec as codec_module
 from medcodec.codecs.wavelet.block_motion import (
     LARGEST_BLOCK,
@@ -26,6 +27,10 @@ from medcodec.errors import FormatError
 
 STILL, PREVIOUS, NEXT, BOTH = range(4)
 LARGEST = 512
+OLDER = (
+    "1d3a1c14201b8ca584cb82dd95d00a4fe7d635515ee1acfcffdcb4864ebfac0497434911c9f8a0ad5e941c80fb0e92b8eb8baae7f37ef7"
+    "2dbd0523d08e6ddd69cb4e43036b6431"
+)
 
 
 def random_blocks(random, shape, unit, *, both=True, largest=LARGEST):
@@ -116,10 +121,15 @@ def test_compensation_is_as_documented(shape, unit):
 )
 def test_round_trip(shape, unit, both, largest, seed):
     blocks = random_blocks(np.random.default_rng(seed), shape, unit, both=both, largest=largest)
-    back = decode_motion(encode_motion(motion_of(blocks, both=both)), shape)
-    assert back.mode is motion_of(blocks, both=both).mode
-    assert back.blocks.unit == unit
-    assert np.array_equal(back.blocks.units, blocks.units)
+    coder, decoder, sizes = BlockContexts(), BlockContexts(), []
+    for _ in range(3):  # frames, each coded with what was learnt in those before
+        data = encode_motion(motion_of(blocks, both=both), coder)
+        back = decode_motion(data, shape, decoder)
+        assert back.mode is motion_of(blocks, both=both).mode
+        assert back.blocks.unit == unit
+        assert np.array_equal(back.blocks.units, blocks.units)
+        sizes.append(len(data))
+    assert sizes[2] <= sizes[0] + 2
 
 
 @given(seed=st.integers(0, 2**32 - 1), both=st.booleans())
@@ -139,7 +149,7 @@ def test_damage_is_an_error_or_another_motion(seed, both):
             compensate(frames[0], frames[1], motion)
 
 
-@pytest.mark.parametrize("first", [5, 6, 5 + 8, 6 + 8 * 4])
+@pytest.mark.parametrize("first", [5, 6, 5 + 8, 6 + 8 * 4, 5 + 64, 6 + 64 + 8, 5 + 128 + 16, 4 + 64 + 16])
 def test_units_that_streams_do_not_have_are_refused(first):
     with pytest.raises(FormatError, match="motion of a frame"):
         decode_motion(bytes([first]) + bytes(20), (64, 64))
@@ -166,7 +176,18 @@ def test_a_mode_goes_with_its_blocks():
 
 def test_golden_stream():
     blocks = random_blocks(np.random.default_rng(5), (150, 170), 8, largest=30)
-    assert hashlib.sha256(encode_motion(motion_of(blocks))).hexdigest()[:16] == "be223ef8f873c2fb"
+    assert hashlib.sha256(encode_motion(motion_of(blocks))).hexdigest()[:16] == "d45d4c190ae9435b"
+
+
+def test_stream_of_older_versions():
+    """Blocks were coded without what other frames had taught, and still are read."""
+    data = bytes.fromhex(OLDER)
+    blocks = random_blocks(np.random.default_rng(2), (128, 128), 16, largest=30)
+    known = BlockContexts()
+    for _ in range(2):
+        assert np.array_equal(decode_motion(data, (128, 128), known).blocks.units, blocks.units)
+    with pytest.raises(FormatError, match="motion of a frame"):
+        decode_motion(data[:-8], (128, 128), known)
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from wavelet_cases import psnr
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
 from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel, current_model, model_of
@@ -103,7 +104,7 @@ def test_choices_of_frames_come_back():
     choices = [
         Choices(None, False, number, postfiltered) for number in range(4) for postfiltered in (True, False)
     ]
-    data = pack_choices(choices)
-    assert parse_choices(data, len(choices), SHAPE[2:]) == choices
+    data = pack_choices(choices, BlockContexts())
+    assert parse_choices(data, len(choices), SHAPE[2:], BlockContexts()) == choices
     with pytest.raises(FormatError, match="unknown choices"):
-        parse_choices(bytes([data[0] | 32]), 1, SHAPE[2:])
+        parse_choices(bytes([data[0] | 32]), 1, SHAPE[2:], BlockContexts())

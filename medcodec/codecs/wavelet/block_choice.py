@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from medcodec.codecs.wavelet.coefficients import Blocks, Key
-from medcodec.codecs.wavelet.motion_stream import encode_motion
 from medcodec.codecs.wavelet.subbands import Plane, Subband, block_sums, by_coefficient, subbands
 from medcodec.codecs.wavelet.synthesis import Choices
 from medcodec.codecs.wavelet.transform import Transform
@@ -29,8 +28,8 @@ class BlockChoice:
         The spatial transform, and the frame's step.
     wanted
         Coefficients of the frame, as `Transform.forward` gives them.
-    choices, prediction
-        How it is predicted, and the picture (int32, working units).
+    choices, motion_bytes, prediction
+        How it is predicted, the size of that motion, and the picture (int32, working units).
     expected
         Coefficients of the prediction; None for the first frame of all.
     """
@@ -42,12 +41,12 @@ class BlockChoice:
         *,
         wanted: Plane,
         choices: Choices,
+        motion_bytes: int,
         prediction: Plane,
         expected: Plane | None,
     ) -> None:
         self.choices, self.prediction, self.expected = choices, prediction, expected
-        motion = b"" if choices.motion is None else encode_motion(choices.motion)
-        self.likely_bits = round(8 * len(motion) * _MOTION_WEIGHT * _BITS_UNIT)
+        self.likely_bits = round(8 * motion_bytes * _MOTION_WEIGHT * _BITS_UNIT)
         self._bands: dict[Key, tuple[Plane, Blocks | None]] = {}
         for band in subbands(*transform.shape):
             plain = transform.scaled(wanted, band, step)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet.coefficients import PARTS, CoefficientDecoder, FrameLevels
 from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel
@@ -69,11 +70,12 @@ def parse_symbols(
         raise FormatError(msg)
     networks = model if header.trained else None
     decoder = CoefficientDecoder(shape[2:], networks, states=header.states, parts=parts)
+    contexts = BlockContexts()
     frames: list[tuple[Place, Choices, FrameLevels]] = []
     for number, layer in enumerate(coded[:layers]):
         places = [(sequence, step) for sequence in range(shape[0]) for step in steps if step.layer == number]
         decoder.feed(layer.segments[:parts])
-        choices = parse_choices(layer.choices, len(places), shape[2:])
+        choices = parse_choices(layer.choices, len(places), shape[2:], contexts)
         frames += [
             (place, choice, decoder.decode(*place)) for place, choice in zip(places, choices, strict=True)
         ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet.block_choice import BlockChoice
 from medcodec.codecs.wavelet.block_motion import search_blocks
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder, FrameLevels
@@ -95,6 +96,7 @@ class GroupEncoder:
         self._transform = Transform(shape, states)
         self._sequences = [Synthesis(shape, top, self._header.steps, model) for _ in range(len(frames))]
         self.coder = CoefficientEncoder(shape, model, states=states)
+        self._contexts = BlockContexts()  # of the motion of frames so far
         # By how much each network that enhances has made the squared errors of frames smaller.
         self._helped = np.zeros(0 if model is None else len(model.enhancers))
 
@@ -107,10 +109,10 @@ class GroupEncoder:
         frames = range(self._frames.shape[1])
         pictures = np.stack([np.stack([known.pictures[i] for i in frames]) for known in self._sequences])
         corrected = self._postfilter(pictures)
-        parts = [self._header.pack()]
+        parts, contexts = [self._header.pack()], BlockContexts()
         for choices, segments in layers:
             told = [replace(choice, postfiltered=place in corrected) for place, choice in choices.items()]
-            parts.append(LayerBytes(pack_choices(told), segments).pack())
+            parts.append(LayerBytes(pack_choices(told, contexts), segments).pack())
         return CodedGroup(b"".join(parts), pictures)
 
     def _postfilter(self, pictures: npt.NDArray[np.int32]) -> set[tuple[int, int]]:
@@ -138,6 +140,8 @@ class GroupEncoder:
         unit = self._header.steps[step.layer]
         best = self._best(synthesis, step, target)
         choices, prediction = best.choices, best.prediction
+        if choices.motion is not None:
+            encode_motion(choices.motion, self._contexts)
         frame = self._coded(sequence, step, best)
         coded = self._transform.inverse(frame, unit, best.expected)
         picture = synthesis.finish(step, choices, prediction, coded)
@@ -180,6 +184,7 @@ class GroupEncoder:
                 unit,
                 wanted=wanted,
                 choices=choices,
+                motion_bytes=self._motion_bytes(choices.motion),
                 prediction=prediction,
                 expected=expected,
             )
@@ -192,11 +197,15 @@ class GroupEncoder:
             motions += [
                 self._block_motion(synthesis, step, target, smallest) for smallest in self._effort.blocks
             ]
-        moving = [motion for motion in motions[1:] if 1 < len(encode_motion(motion)) <= MAX_MOTION_BYTES]
+        moving = [motion for motion in motions[1:] if 1 < self._motion_bytes(motion) <= MAX_MOTION_BYTES]
         best = min((candidate(Choices(motion)) for motion in (motions[0], *moving)), key=_likely)
         if self._model is not None and not self._header.reversible and best.choices.uses_both:
             best = min(best, candidate(replace(best.choices, fused=True)), key=_likely)
         return best
+
+    def _motion_bytes(self, motion: Motion | None) -> int:
+        """Return the size of a motion, were it the next."""
+        return 0 if motion is None else len(encode_motion(motion, self._contexts.copy()))
 
     def _motion(
         self, synthesis: Synthesis, step: FrameStep, target: Plane, *, spacings: Sequence[int]

@@ -20,6 +20,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet.hierarchy import GOPS, MAX_LAYERS
 from medcodec.codecs.wavelet.motion_stream import decode_motion, encode_motion
 from medcodec.codecs.wavelet.quality import FEW_STATES, STATES
@@ -123,20 +124,20 @@ def parse(data: bytes) -> tuple[GroupHeader, list[LayerBytes]]:
 MAX_MOTION_BYTES = 0xFFFF
 
 
-def pack_choices(choices: Sequence[Choices]) -> bytes:
-    """Return the bytes of a layer's choices."""
+def pack_choices(choices: Sequence[Choices], contexts: BlockContexts) -> bytes:
+    """Return the bytes of a layer's choices; `contexts` are those of the group's motion."""
     parts = []
     for choice in choices:
         flags = (choice.motion is not None) * _PREDICTED | choice.fused * _FUSED | choice.enhanced * _ENHANCED
         parts.append(bytes([flags | choice.postfiltered * _POSTFILTERED]))
         if choice.motion is not None:
-            motion = encode_motion(choice.motion)
+            motion = encode_motion(choice.motion, contexts)
             parts += [struct.pack("<H", len(motion)), motion]
     return b"".join(parts)
 
 
-def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choices]:
-    """Return the choices of ``count`` frames of ``shape``.
+def parse_choices(data: bytes, count: int, shape: tuple[int, int], contexts: BlockContexts) -> list[Choices]:
+    """Return the choices of ``count`` frames of ``shape``; `contexts` are those of the group's motion.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def parse_choices(data: bytes, count: int, shape: tuple[int, int]) -> list[Choic
             motion = None
             if flags & _PREDICTED:
                 (length,) = struct.unpack_from("<H", data, at)
-                motion = decode_motion(data[at + 2 : at + 2 + length], shape)
+                motion = decode_motion(data[at + 2 : at + 2 + length], shape, contexts)
                 at += 2 + length
             if flags >= 2 * _POSTFILTERED:
                 msg = "a frame of the wavelet codec has unknown choices: update medcodec"
