@@ -20,7 +20,16 @@ from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.pixels import decode_pixels, encode_pixels
 from medcodec.codecs.wavelet.plan import Plan, choose_plan
-from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
+from medcodec.codecs.wavelet.quality import (
+    BEST,
+    LAYER_SCALE,
+    REPEATING_LAYER_SCALE,
+    SCALED,
+    STEP_UNIT,
+    Quality,
+    quality_of,
+    quality_within,
+)
 from medcodec.codecs.wavelet.reduced import decode_frames, smaller
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
@@ -174,7 +183,7 @@ class WaveletCodec(Codec):
         tried = []
         for gop in _useful(gops, frames.shape[1]):
             steps = frame_steps(frames.shape[1], gop)
-            quality = self._steps(intensity, steps[-1].layer + 1)
+            quality = self._steps(intensity, steps[-1].layer + 1, repeating=plan.repeating)
             wanted = (
                 averaged(seen, steps, quality.steps[0] / STEP_UNIT) if plan.averaged and quality else seen
             )
@@ -199,13 +208,14 @@ class WaveletCodec(Codec):
         codec = replace(self.draft(), quality=quality)
         return codec._best(frames, intensity, plan, effort=codec.effort)
 
-    def _steps(self, intensity: Intensity, layers: int) -> Quality | None:
+    def _steps(self, intensity: Intensity, layers: int, *, repeating: bool) -> Quality | None:
         """Return the quantisation of so many temporal layers; None is reversible."""
         value = 1 << intensity.fraction_bits
         if self._bound:
             return quality_within(self._bound, layers, value=value)
         if self.quality is not None:
-            return quality_of(self.quality, max(intensity.top, 1), layers, value=value)
+            scale = REPEATING_LAYER_SCALE if repeating else LAYER_SCALE
+            return quality_of(self.quality, max(intensity.top, 1), layers, value=value, layer_scale=scale)
         return None
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:

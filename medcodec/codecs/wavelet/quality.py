@@ -10,8 +10,9 @@ BEST = 20.0
 # The coarsest and the finest step, as parts of the range of values.
 _COARSEST, _FINEST = 1 / 6, 1 / 2048
 _FINEST_OF_VALUES = 0.7  # of the distance between values
-# Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2).
-_LAYER_SCALE = 1.14
+# Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2). Where
+# frames show the same but for noise, nearly all depend on the first layers.
+LAYER_SCALE, REPEATING_LAYER_SCALE = 1.06, 1.3
 # What a bit weighs, in squared steps.
 LAMBDA = 0.08
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
@@ -41,7 +42,9 @@ def interpolated(q: float, worst: float, best: float) -> float:
     return float(worst * (best / worst) ** (q / BEST))
 
 
-def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
+def quality_of(
+    q: float, span: int, layers: int, *, value: int = 1, layer_scale: float = LAYER_SCALE
+) -> Quality:
     """Return the quantisation for an index.
 
     Parameters
@@ -50,11 +53,13 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1) -> Quality:
         From 0 to 20.
     span, value
         The range of values and the distance between them, in working units: no step is much finer than that.
+    layer_scale
+        By which steps grow with each temporal layer.
     """
     coarsest = _COARSEST * span
     finest = min(max(_FINEST * span, _FINEST_OF_VALUES * value), coarsest)
     step = interpolated(q, coarsest, finest) * STEP_UNIT
-    steps = tuple(max(STEP_UNIT // 4, round(step * _LAYER_SCALE**layer)) for layer in range(layers))
+    steps = tuple(max(STEP_UNIT // 4, round(step * layer_scale**layer)) for layer in range(layers))
     return Quality(steps, round(LAMBDA * SCALED**2))
 
 
