@@ -11,6 +11,8 @@ from medcodec.codecs.wavelet.averaging import averaged, repeats
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.hierarchy import frame_steps
 from medcodec.codecs.wavelet.plan import Plan
+from medcodec.codecs.wavelet.quality import LAYER_SCALE, REPEATING_LAYER_SCALE
+from medcodec.codecs.wavelet.stream import parse
 
 NOISE = 12
 
@@ -65,7 +67,7 @@ def test_what_moves_leaves_no_trace(still):
 @pytest.mark.parametrize("sequence", ["still", "anatomy"])
 def test_it_is_done_where_it_pays(sequence, request, monkeypatch):
     voxels = request.getfixturevalue(sequence).astype(np.uint16)
-    plans = []
+    plans, steps = [], []
 
     def best(self, frames, intensity, plan, **keys):
         plans.append(plan)
@@ -78,10 +80,13 @@ def test_it_is_done_where_it_pays(sequence, request, monkeypatch):
         codec = WaveletCodec(size="none", effort="fast", quality=quality).prepare(voxels)
         data = codec.encode(FrameGroup(voxels))
         decoded = codec.decode(data, voxels.shape, voxels.dtype).astype(float)
+        steps.append(parse(data)[0].steps)
         return np.log(((decoded - voxels) ** 2).mean()), np.log(len(data))
 
     error, rate = point(5.5)
     assert plans[-1].repeating == plans[-1].averaged == (sequence == "still")
+    growth = REPEATING_LAYER_SCALE if sequence == "still" else LAYER_SCALE
+    assert np.diff(np.log(steps[0])) == pytest.approx(np.log(growth), rel=0.01)
     if plans[-1].averaged:
         monkeypatch.setattr(wavelet_codec, "choose_plan", lambda *_, **__: Plan())
         errors, rates = zip(*(point(quality) for quality in (7.0, 6.0, 5.0, 4.0)), strict=True)
