@@ -11,7 +11,7 @@ from medcodec.codecs.wavelet.averaging import averaged, repeats
 from medcodec.codecs.wavelet.codec import WaveletCodec
 from medcodec.codecs.wavelet.hierarchy import frame_steps
 from medcodec.codecs.wavelet.plan import Plan
-from medcodec.codecs.wavelet.quality import LAYER_SCALE, REPEATING_LAYER_SCALE
+from medcodec.codecs.wavelet.quality import LAST_LAYER_SCALE, REPEATING_LAYER_SCALE
 from medcodec.codecs.wavelet.stream import parse
 
 NOISE = 12
@@ -85,8 +85,11 @@ def test_it_is_done_where_it_pays(sequence, request, monkeypatch):
 
     error, rate = point(5.5)
     assert plans[-1].repeating == plans[-1].averaged == (sequence == "still")
-    growth = REPEATING_LAYER_SCALE if sequence == "still" else LAYER_SCALE
-    assert np.diff(np.log(steps[0])) == pytest.approx(np.log(growth), rel=0.01)
+    growth = np.array(steps[0][1:]) / steps[0][:-1]
+    if sequence == "still":
+        assert growth == pytest.approx(np.full(4, REPEATING_LAYER_SCALE), rel=0.01)
+    else:
+        assert growth == pytest.approx([1.0, 1.0, LAST_LAYER_SCALE], rel=0.01)
     if plans[-1].averaged:
         monkeypatch.setattr(wavelet_codec, "choose_plan", lambda *_, **__: Plan())
         errors, rates = zip(*(point(quality) for quality in (7.0, 6.0, 5.0, 4.0)), strict=True)

@@ -20,16 +20,7 @@ from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.pixels import decode_pixels, encode_pixels
 from medcodec.codecs.wavelet.plan import Plan, choose_plan
-from medcodec.codecs.wavelet.quality import (
-    BEST,
-    LAYER_SCALE,
-    REPEATING_LAYER_SCALE,
-    SCALED,
-    STEP_UNIT,
-    Quality,
-    quality_of,
-    quality_within,
-)
+from medcodec.codecs.wavelet.quality import BEST, SCALED, STEP_UNIT, Quality, quality_of, quality_within
 from medcodec.codecs.wavelet.reduced import decode_frames, smaller
 from medcodec.codecs.wavelet.stream import pack_bounded, parse_bounded
 from medcodec.errors import FormatError, OptionError, UnsupportedDataError
@@ -214,8 +205,8 @@ class WaveletCodec(Codec):
         if self._bound:
             return quality_within(self._bound, layers, value=value)
         if self.quality is not None:
-            scale = REPEATING_LAYER_SCALE if repeating else LAYER_SCALE
-            return quality_of(self.quality, max(intensity.top, 1), layers, value=value, layer_scale=scale)
+            span = max(intensity.top, 1)
+            return quality_of(self.quality, span, layers, value=value, repeating=repeating)
         return None
 
     def decode(self, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> AnyArray:

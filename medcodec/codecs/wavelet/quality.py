@@ -10,9 +10,9 @@ BEST = 20.0
 # The coarsest and the finest step, as parts of the range of values.
 _COARSEST, _FINEST = 1 / 6, 1 / 2048
 _FINEST_OF_VALUES = 0.7  # of the distance between values
-# Steps grow by this factor with each temporal layer: fewer frames depend on the later ones (eq. 2). Where
-# frames show the same but for noise, nearly all depend on the first layers.
-LAYER_SCALE, REPEATING_LAYER_SCALE = 1.06, 1.3
+# Where frames show the same but for noise, nearly all depend on the first temporal layers: steps grow by this
+# factor with each (eq. 2). Elsewhere only the last layer, which no frame depends on, has larger steps.
+REPEATING_LAYER_SCALE, LAST_LAYER_SCALE = 1.3, 1.1
 # What a bit weighs, in squared steps.
 LAMBDA = 0.08
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
@@ -42,9 +42,7 @@ def interpolated(q: float, worst: float, best: float) -> float:
     return float(worst * (best / worst) ** (q / BEST))
 
 
-def quality_of(
-    q: float, span: int, layers: int, *, value: int = 1, layer_scale: float = LAYER_SCALE
-) -> Quality:
+def quality_of(q: float, span: int, layers: int, *, value: int = 1, repeating: bool = False) -> Quality:
     """Return the quantisation for an index.
 
     Parameters
@@ -53,13 +51,17 @@ def quality_of(
         From 0 to 20.
     span, value
         The range of values and the distance between them, in working units: no step is much finer than that.
-    layer_scale
-        By which steps grow with each temporal layer.
+    repeating
+        Whether frames show the same but for noise.
     """
     coarsest = _COARSEST * span
     finest = min(max(_FINEST * span, _FINEST_OF_VALUES * value), coarsest)
     step = interpolated(q, coarsest, finest) * STEP_UNIT
-    steps = tuple(max(STEP_UNIT // 4, round(step * layer_scale**layer)) for layer in range(layers))
+    if repeating:
+        scales = [REPEATING_LAYER_SCALE**layer for layer in range(layers)]
+    else:
+        scales = [1.0] * (layers - 1) + [LAST_LAYER_SCALE if layers > 1 else 1.0]
+    steps = tuple(max(STEP_UNIT // 4, round(step * scale)) for scale in scales)
     return Quality(steps, round(LAMBDA * SCALED**2))
 
 
