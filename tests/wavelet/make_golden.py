@@ -38,6 +38,7 @@ def volumes() -> dict[str, np.ndarray]:
         "begun": phantom((48, 56, 9), seed=5),
         "states": phantom((44, 60, 6), seed=6),
         "beside": np.asfortranarray(scan[60:124, 200:264, 4:13]),
+        "moving": pieces((64, 80, 6), seed=3, noise=15),
     }
 
 

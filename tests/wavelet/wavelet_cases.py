@@ -49,7 +49,7 @@ def coded(voxels: np.ndarray, **settings: Any) -> tuple[WaveletCodec, bytes]:
     return WaveletCodec.from_dict(codec.to_dict()), data
 
 
-def pieces(shape: tuple[int, int, int], *, seed: int = 8) -> np.ndarray:
+def pieces(shape: tuple[int, int, int], *, seed: int = 8, noise: float = 4) -> np.ndarray:
     """Return frames along the last axis whose quarters move apart, each its own way."""
     height, width, frames = shape
     random = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ def pieces(shape: tuple[int, int, int], *, seed: int = 8) -> np.ndarray:
             y, x = 40 + frame * (3, -2, 1, -4)[number], 40 + frame * (-2, -3, 4, 1)[number]
             from_rows = slice(rows.start + y, rows.stop + y)
             out[rows, columns, frame] = texture[from_rows, columns.start + x : columns.stop + x]
-    return out + np.rint(random.normal(0, 4, shape)).astype(np.int16)
+    return out + np.rint(random.normal(0, noise, shape)).astype(np.int16)
 
 
 def vessels(shape: tuple[int, int, int], *, seed: int = 6) -> np.ndarray:
