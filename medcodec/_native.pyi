@@ -153,7 +153,7 @@ def lift_forward(plane: npt.NDArray[Any], *, levels: int, reversible: bool) -> N
 def lift_inverse(plane: npt.NDArray[Any], *, levels: int, reversible: bool, skip: int = 0) -> None: ...
 def lift_transposed(plane: npt.NDArray[Any]) -> None: ...
 
-FUSE_FEATURES: tuple[int, int]
+FUSE_FEATURES: int
 ENHANCE_FEATURES: tuple[int, int]
 POSTFILTER_FEATURES: int
 

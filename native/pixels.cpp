@@ -76,20 +76,17 @@ size_t four_channels(Picture size) { return 4 * size.half_height() * size.half_w
 
 }  // namespace
 
-void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, bool more, int16_t* out) {
+void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out) {
     std::vector<int32_t> twice(size.height * size.width);
     for (size_t i = 0; i < twice.size(); i++) twice[i] = first[i] + second[i];
     const Detail detail(size, twice.data(), step);
-    const auto write = [&](double units, double detail_units) {
+    for (const double units : {32.0, 4.0}) {
         const double scale = units / step;
         unshuffle(size, out, [&](size_t i) { return (first[i] - second[i]) * scale; });
         out += four_channels(size);
-        detail.write(detail_units, out);
+        detail.write(units, out);
         out += four_channels(size);
-    };
-    write(32, 32);
-    write(4, 4);
-    if (more) write(512, 256);
+    }
 }
 
 void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, bool more, int16_t* out) {

@@ -11,15 +11,13 @@ struct Picture {
     size_t half_width() const { return (width + 1) / 2; }
 };
 
-// Channels that networks see: the first, or all of them.
-constexpr int kFuseFeatures = 16, kMoreFuseFeatures = 24;
-constexpr int kEnhanceFeatures = 12, kMoreEnhanceFeatures = 20;
+constexpr int kFuseFeatures = 16;
+constexpr int kEnhanceFeatures = 12, kMoreEnhanceFeatures = 20;  // the first, or all
 constexpr int kPostfilterFeatures = 16;
 
 // Of two predictions: their difference, in halves of a step (which is in 1/16 of a working unit), and the detail of
-// their mean, in quarters, both also eight times as coarse; with `more`, both also in parts of 1/32. Every 2 x 2 pixels
-// become four channels.
-void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, bool more, int16_t* out);
+// their mean, in quarters, both also eight times as coarse. Every 2 x 2 pixels become four channels.
+void fuse_features(Picture size, const int32_t* first, const int32_t* second, int32_t step, int16_t* out);
 
 // Of a reconstruction: its detail, in eighths of a step and eight times as coarse, and what was added to the prediction,
 // in eighths; with `more`, detail and what was added in parts of 1/64, too: few coefficients are not zero at low rates,

@@ -36,17 +36,15 @@ Picture checked(const Source& first, const Source& second, const Channel& channe
 }  // namespace
 
 void bind_pixels(nb::module_& m) {
-    m.attr("FUSE_FEATURES") = nb::make_tuple(medcodec::kFuseFeatures, medcodec::kMoreFuseFeatures);
+    m.attr("FUSE_FEATURES") = medcodec::kFuseFeatures;
     m.attr("ENHANCE_FEATURES") = nb::make_tuple(medcodec::kEnhanceFeatures, medcodec::kMoreEnhanceFeatures);
     m.attr("POSTFILTER_FEATURES") = medcodec::kPostfilterFeatures;
     m.def(
         "fuse_features",
         [](Source first, Source second, Channels out, int32_t step) {
-            const Picture size =
-                checked(first, second, out, {medcodec::kFuseFeatures, medcodec::kMoreFuseFeatures}, step);
-            const bool more = out.shape(0) == medcodec::kMoreFuseFeatures;
+            const Picture size = checked(first, second, out, {medcodec::kFuseFeatures}, step);
             nb::gil_scoped_release unlocked;
-            medcodec::fuse_features(size, first.data(), second.data(), step, more, out.data());
+            medcodec::fuse_features(size, first.data(), second.data(), step, out.data());
         },
         nb::arg("first").noconvert(), nb::arg("second").noconvert(), nb::arg("out").noconvert(), nb::kw_only(),
         nb::arg("step"), "What the network that joins two predictions sees.");

@@ -23,15 +23,12 @@ class ModelSettings:
         Name of the model: the file is ``wavelet-<size>.medm``.
     context_channels, picture_channels
         Width of the context networks, and of ``fuse`` and ``enhance``.
-    fuse_layers
-        How many convolutions ``fuse`` has.
     enhance_channels, enhance_layers
         Width of ``enhance``, if it is another, and how many convolutions it has.
     postfilter_layers
         How many convolutions ``postfilter`` has, as wide as ``fuse``; 0 makes a model without.
-    context_features, fuse_features, enhance_features
-        What networks see: one of `_native.SUBBAND_FEATURES`, `_native.FUSE_FEATURES` and
-        `_native.ENHANCE_FEATURES`.
+    context_features, enhance_features
+        What networks see: one of `_native.SUBBAND_FEATURES`, one of `_native.ENHANCE_FEATURES`.
     enhancers
         Names of further networks like ``enhance``, which begin as that, and of which the encoder takes what
         suits a scan: "ct" is the network ``enhance-ct``. At most two.
@@ -42,12 +39,10 @@ class ModelSettings:
     size: str
     context_channels: int = 32
     picture_channels: int = 16
-    fuse_layers: int = 4
     enhance_channels: int = 0
     enhance_layers: int = 4
     postfilter_layers: int = 0
     context_features: int = _native.SUBBAND_FEATURES[0]
-    fuse_features: int = _native.FUSE_FEATURES[0]
     enhance_features: int = _native.ENHANCE_FEATURES[0]
     enhancers: tuple[str, ...] = ()
     start: str = ""
@@ -57,15 +52,15 @@ class ModelSettings:
         for name in ("context_channels", "picture_channels"):
             require(1 <= getattr(self, name) <= 256, f"model.{name}", "is 1 to 256")
         require(0 <= self.enhance_channels <= 256, "model.enhance_channels", "is 1 to 256, or 0")
-        for name in ("fuse_layers", "enhance_layers"):
-            require(2 <= getattr(self, name) <= 16, f"model.{name}", "is 2 to 16")
+        require(2 <= self.enhance_layers <= 16, "model.enhance_layers", "is 2 to 16")
         layers = self.postfilter_layers
         require(layers == 0 or 2 <= layers <= 16, "model.postfilter_layers", "is 2 to 16, or 0")
         require(len(self.enhancers) < MAX_ENHANCERS, "model.enhancers", f"are fewer than {MAX_ENHANCERS}")
         require(all(map(str.isalnum, self.enhancers)), "model.enhancers", "have names of letters and digits")
-        for kind in ("subband", "fuse", "enhance"):
-            known = getattr(_native, f"{kind.upper()}_FEATURES")
-            name = "context_features" if kind == "subband" else f"{kind}_features"
+        for name, known in (
+            ("context_features", _native.SUBBAND_FEATURES),
+            ("enhance_features", _native.ENHANCE_FEATURES),
+        ):
             require(getattr(self, name) in known, f"model.{name}", f"is one of {known}")
 
 

@@ -44,7 +44,7 @@ def build_networks(settings: ModelSettings) -> nn.ModuleDict:
         channels = [settings.context_features, width, width, width, _native.SUBBAND_HEADS]
         networks[name] = _started(channels, [3, 3, 1, 1], _FIRST_LOGITS)
     narrow, wide = settings.picture_channels, settings.enhance_channels or settings.picture_channels
-    networks[FUSE] = _picture_network(settings.fuse_features, narrow, settings.fuse_layers)
+    networks[FUSE] = _picture_network(_native.FUSE_FEATURES, narrow, 4)
     start = model_of(current_model(settings.start)) if settings.start else None
     enhancers = {ENHANCE, *(f"{ENHANCE}-{name}" for name in settings.enhancers)}
     enhancers.update(() if start is None else start.enhancers)

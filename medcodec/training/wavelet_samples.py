@@ -164,7 +164,7 @@ def _record_pictures(
         if choices.motion is not None:
             first, second = synthesis.references(step, choices.motion)
             if first is not None and second is not None:
-                features = np.empty((_native.FUSE_FEATURES[-1], *half), np.int16)
+                features = np.empty((_native.FUSE_FEATURES, *half), np.int16)
                 _native.fuse_features(first, second, features, step=unit)
                 mean = np.clip(blend(first, second), 0, top)
                 recording.samples[FUSE].append(_picture_sample(features, target - mean, unit, place))

@@ -358,14 +358,11 @@ def test_inputs_of_picture_networks(height, width, step, seed):
     random = np.random.default_rng(seed)
     first, second = random.integers(0, 65536, (2, height, width), np.int32)
     shape = ((height + 1) // 2, (width + 1) // 2)
+    fuse = np.empty((_native.FUSE_FEATURES, *shape), np.int16)
+    _native.fuse_features(first, second, fuse, step=step)
     apart_by, twice = 32 * apart(first - second), 32 * apart(detail(first + second))
     parts = [(apart_by, step), (twice, 81 * step), (apart_by, 8 * step), (twice, 8 * 81 * step)]
-    parts += [(16 * apart_by, step), (8 * twice, 81 * step)]
-    expected = np.concatenate([quotient(*part) for part in parts])
-    for count in _native.FUSE_FEATURES:
-        fuse = np.empty((count, *shape), np.int16)
-        _native.fuse_features(first, second, fuse, step=step)
-        assert np.array_equal(fuse, expected[:count])
+    assert np.array_equal(fuse, np.concatenate([quotient(*part) for part in parts]))
     fine, added = 128 * apart(detail(first)), 128 * apart(first - second)
     parts = [
         (fine, 81 * step),

@@ -23,7 +23,7 @@ CONTEXT_NAMES = tuple(f"context-{kind}-{step}" for kind in CONTEXT_KINDS for ste
 FUSE, ENHANCE, POSTFILTER = "fuse", "enhance", "postfilter"
 # How many inputs networks may have (the first features, or all of them), and outputs.
 NETWORK_SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
-    FUSE: (_native.FUSE_FEATURES, 4),
+    FUSE: ((_native.FUSE_FEATURES,), 4),
     ENHANCE: (_native.ENHANCE_FEATURES, 4),
     POSTFILTER: ((_native.POSTFILTER_FEATURES,), 4),
     **dict.fromkeys(CONTEXT_NAMES, (_native.SUBBAND_FEATURES, _native.SUBBAND_HEADS)),

@@ -92,7 +92,7 @@ class Synthesis:
     def fuse(self, step: FrameStep, first: Plane, second: Plane, mean: Plane) -> Plane:
         """Return the mean of two predictions, corrected by the network."""
         network, unit = self._network(FUSE), self.steps[step.layer]
-        features = np.empty((network.inputs, *_half(self.shape)), np.int16)
+        features = np.empty((_native.FUSE_FEATURES, *_half(self.shape)), np.int16)
         _native.fuse_features(first, second, features, step=unit)
         return corrected(mean, features, network, step=unit, top=self.top)
 
