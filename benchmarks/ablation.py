@@ -86,7 +86,8 @@ def _without_feedback(stack: ExitStack) -> None:
 
 
 def _without_layer_scale(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(quality, "_LAYER_SCALE", 1.0))
+    for name in ("REPEATING_LAYER_SCALE", "LAST_LAYER_SCALE"):
+        stack.enter_context(patch.object(quality, name, 1.0))
 
 
 def _without_block_motion(stack: ExitStack) -> None:

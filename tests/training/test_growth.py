@@ -26,6 +26,7 @@ def test_grown_networks_compute_the_same(small):
         enhance_channels=64,
         enhance_layers=7,
         context_features=39,
+        enhance_features=20,
         start="small",
     )
     random = np.random.default_rng(1)
