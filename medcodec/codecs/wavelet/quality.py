@@ -12,7 +12,7 @@ _COARSEST, _FINEST = 1 / 6, 1 / 2048
 _FINEST_OF_VALUES = 0.7  # of the distance between values
 # Where frames show the same but for noise, nearly all depend on the first temporal layers: steps grow by this
 # factor with each (eq. 2). Elsewhere only the last layer, which no frame depends on, has larger steps.
-REPEATING_LAYER_SCALE, LAST_LAYER_SCALE = 1.3, 1.1
+REPEATING_LAYER_SCALE, LAST_LAYER_SCALE = 1.14, 1.1
 # What a bit weighs, in squared steps.
 LAMBDA = 0.08
 STEP_UNIT = 16  # steps are integers in 1/16 of a working unit
