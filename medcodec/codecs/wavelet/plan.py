@@ -78,7 +78,8 @@ def choose_plan(frames: Frames, draft: Draft, without_transform: WithoutTransfor
         plan = replace(plan, pixels=True)
     if not repeats(frames):
         return plan
-    return replace(plan, repeating=True, averaged=_averaging_pays(frames, plan, draft))
+    plan = replace(plan, repeating=True)
+    return replace(plan, averaged=_averaging_pays(frames, plan, draft))
 
 
 def _averaging_pays(frames: Frames, plan: Plan, draft: Draft) -> bool:
