@@ -20,7 +20,7 @@ from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
-from medcodec.codecs.wavelet.hierarchy import MAX_LAYERS, FrameStep
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.motion import blend
@@ -211,7 +211,8 @@ def group_encoder(
     varied
         The weight of the rate, as a part of what the codec uses.
     """
-    quality = quality_of(index, intensity.top, MAX_LAYERS, value=1 << intensity.fraction_bits)
+    layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
+    quality = quality_of(index, intensity.top, layers, value=1 << intensity.fraction_bits)
     quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
     chosen = None if intensity.exact else quality
     effort = Effort(motion=settings.motion_effort)
