@@ -45,7 +45,8 @@ class BlockChoice:
         prediction: Plane,
         expected: Plane | None,
     ) -> None:
-        self.choices, self.prediction, self.expected = choices, prediction, expected
+        self.choices, self.motion_bytes = choices, motion_bytes
+        self.prediction, self.expected = prediction, expected
         self.likely_bits = round(8 * motion_bytes * _MOTION_WEIGHT * _BITS_UNIT)
         self._bands: dict[Key, tuple[Plane, Blocks | None]] = {}
         for band in subbands(*transform.shape):

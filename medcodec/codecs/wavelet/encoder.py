@@ -176,7 +176,7 @@ class GroupEncoder:
         unit = self._header.steps[step.layer]
         wanted = self._transform.forward(target - synthesis.middle)
 
-        def candidate(choices: Choices) -> BlockChoice:
+        def candidate(choices: Choices, motion_bytes: int) -> BlockChoice:
             prediction = synthesis.predict(step, choices)
             expected = self._transform.forward(prediction - synthesis.middle) if step.references else None
             return BlockChoice(
@@ -184,28 +184,29 @@ class GroupEncoder:
                 unit,
                 wanted=wanted,
                 choices=choices,
-                motion_bytes=self._motion_bytes(choices.motion),
+                motion_bytes=motion_bytes,
                 prediction=prediction,
                 expected=expected,
             )
 
         if not step.references:
-            return candidate(Choices())
+            return candidate(Choices(), 0)
         motions = [self._motion(synthesis, step, target, spacings=())]
         if self._effort.motion is not None:
             motions.append(self._motion(synthesis, step, target, spacings=self._effort.spacings))
             motions += [
                 self._block_motion(synthesis, step, target, smallest) for smallest in self._effort.blocks
             ]
-        moving = [motion for motion in motions[1:] if 1 < self._motion_bytes(motion) <= MAX_MOTION_BYTES]
-        best = min((candidate(Choices(motion)) for motion in (motions[0], *moving)), key=_likely)
+        still, *moving = [(motion, self._motion_bytes(motion)) for motion in motions]
+        ways = [still, *(way for way in moving if 1 < way[1] <= MAX_MOTION_BYTES)]
+        best = min((candidate(Choices(motion), size) for motion, size in ways), key=_likely)
         if self._model is not None and not self._header.reversible and best.choices.uses_both:
-            best = min(best, candidate(replace(best.choices, fused=True)), key=_likely)
+            best = min(best, candidate(replace(best.choices, fused=True), best.motion_bytes), key=_likely)
         return best
 
-    def _motion_bytes(self, motion: Motion | None) -> int:
+    def _motion_bytes(self, motion: Motion) -> int:
         """Return the size of a motion, were it the next."""
-        return 0 if motion is None else len(encode_motion(motion, self._contexts.copy()))
+        return len(encode_motion(motion, self._contexts.copy()))
 
     def _motion(
         self, synthesis: Synthesis, step: FrameStep, target: Plane, *, spacings: Sequence[int]
