@@ -17,7 +17,7 @@ from medcodec.codecs.base import AnyArray, FrameGroup
 from medcodec.codecs.wavelet.coefficients import FrameLevels
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder
-from medcodec.codecs.wavelet.hierarchy import frame_steps
+from medcodec.codecs.wavelet.hierarchy import frame_steps, layer_count
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.quality import STEP_UNIT, quality_of
@@ -124,7 +124,7 @@ class TrainableWavelet(TrainableCodec):
     ) -> CodedGroup:
         quality, top, value = None, intensity.top, 1 << intensity.fraction_bits
         if rate is not None:
-            layers = frame_steps(frames.shape[1], self._gop)[-1].layer + 1
+            layers = layer_count(frame_steps(frames.shape[1], self._gop))
             quality = quality_of(rate, max(top, 1), layers, value=value)
         return GroupEncoder(
             frames, top, gop=self._gop, quality=quality, model=model, effort=self._effort
@@ -168,9 +168,8 @@ class TrainableWavelet(TrainableCodec):
             for sample in samples[kind]:
                 sequence, frame, *_ = sample.place
                 choices = used[sequence, frame]
-                if not {FUSE: choices.fused, ENHANCE: choices.enhanced, POSTFILTER: choices.postfiltered}[
-                    kind
-                ]:
+                chosen = {FUSE: choices.fused, ENHANCE: choices.enhanced, POSTFILTER: choices.postfiltered}
+                if not chosen[kind]:
                     continue
                 name = coded.model.enhancers[choices.enhanced - 1] if kind == ENHANCE else kind
                 network = self.networks[name]

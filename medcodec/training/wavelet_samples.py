@@ -20,14 +20,14 @@ from medcodec import _native
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder
 from medcodec.codecs.wavelet.decoder import Symbols, parse_symbols
 from medcodec.codecs.wavelet.encoder import Effort, GroupEncoder
-from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps, layer_count
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import ENHANCE, FUSE, POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.motion import blend
 from medcodec.codecs.wavelet.postfilter import features_of
 from medcodec.codecs.wavelet.quality import SCALED, quality_of
 from medcodec.codecs.wavelet.subbands import Plane, Subband
-from medcodec.codecs.wavelet.synthesis import Synthesis
+from medcodec.codecs.wavelet.synthesis import Synthesis, enhance_features, fuse_features
 from medcodec.codecs.wavelet.transform import Transform
 from medcodec.container.atomic import write_atomically
 from medcodec.training.config import DataSettings, SampleSettings
@@ -157,23 +157,20 @@ def _record_pictures(
     shape, steps = (frames.shape[2], frames.shape[3]), symbols.header.steps
     transform = Transform(shape, symbols.header.states)
     sequences = [Synthesis(shape, top, steps, model) for _ in range(len(frames))]
-    half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
     for (sequence, step), choices, levels in symbols.frames:
         synthesis, target, unit = sequences[sequence], frames[sequence, step.frame], steps[step.layer]
         place = (sequence, step.frame, -1, -1)
         if choices.motion is not None:
             first, second = synthesis.references(step, choices.motion)
             if first is not None and second is not None:
-                features = np.empty((_native.FUSE_FEATURES, *half), np.int16)
-                _native.fuse_features(first, second, features, step=unit)
+                features = fuse_features(first, second, unit)
                 mean = np.clip(blend(first, second), 0, top)
                 recording.samples[FUSE].append(_picture_sample(features, target - mean, unit, place))
         prediction = synthesis.predict(step, choices)
         expected = transform.forward(prediction - synthesis.middle) if step.references else None
         coded = transform.inverse(levels, unit, expected)
         picture = np.clip(coded + synthesis.middle, 0, top).astype(np.int32)
-        features = np.empty((_native.ENHANCE_FEATURES[-1], *half), np.int16)
-        _native.enhance_features(picture, prediction, features, step=unit)
+        features = enhance_features(picture, prediction, unit, _native.ENHANCE_FEATURES[-1])
         recording.samples[ENHANCE].append(_picture_sample(features, target - picture, unit, place))
         synthesis.finish(step, choices, prediction, coded)
     pictures = [[each.pictures[i] for i in sorted(each.pictures)] for each in sequences]
@@ -211,7 +208,7 @@ def group_encoder(
     varied
         The weight of the rate, as a part of what the codec uses.
     """
-    layers = frame_steps(frames.shape[1], gop)[-1].layer + 1
+    layers = layer_count(frame_steps(frames.shape[1], gop))
     quality = quality_of(index, intensity.top, layers, value=1 << intensity.fraction_bits)
     quality = replace(quality, rate_weight=round(quality.rate_weight * varied))
     chosen = None if intensity.exact else quality

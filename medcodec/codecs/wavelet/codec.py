@@ -15,7 +15,7 @@ from medcodec.codecs.wavelet.background import Frames, filled, pack_background, 
 from medcodec.codecs.wavelet.bounded import corrected, corrections, decode_corrections, encode_corrections
 from medcodec.codecs.wavelet.decoder import parse_symbols, synthesise
 from medcodec.codecs.wavelet.encoder import CodedGroup, Effort, GroupEncoder, squared_error
-from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps
+from medcodec.codecs.wavelet.hierarchy import GOPS, frame_steps, layer_count
 from medcodec.codecs.wavelet.intensity import Intensity
 from medcodec.codecs.wavelet.model import NO_MODEL, WaveletModel, current_model, model_of
 from medcodec.codecs.wavelet.pixels import decode_pixels, encode_pixels
@@ -174,7 +174,7 @@ class WaveletCodec(Codec):
         tried = []
         for gop in _useful(gops, frames.shape[1]):
             steps = frame_steps(frames.shape[1], gop)
-            quality = self._steps(intensity, steps[-1].layer + 1, repeating=plan.repeating)
+            quality = self._steps(intensity, layer_count(steps), repeating=plan.repeating)
             wanted = (
                 averaged(seen, steps, quality.steps[0] / STEP_UNIT) if plan.averaged and quality else seen
             )

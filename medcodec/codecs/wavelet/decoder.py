@@ -8,7 +8,7 @@ import numpy as np
 
 from medcodec._native import BlockContexts
 from medcodec.codecs.wavelet.coefficients import PARTS, CoefficientDecoder, FrameLevels
-from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps, layer_count
 from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.postfilter import postfiltered
 from medcodec.codecs.wavelet.stream import GroupHeader, parse, parse_choices
@@ -63,10 +63,9 @@ def parse_symbols(
         msg = "the group was coded with networks, but its codec names no model"
         raise ModelMissingError(msg)
     steps = frame_steps(shape[1], header.gop)
-    if len(header.steps) != steps[-1].layer + 1:
-        msg = (
-            f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {steps[-1].layer + 1}"
-        )
+    layer_total = layer_count(steps)
+    if len(header.steps) != layer_total:
+        msg = f"the group has {len(header.steps)} temporal layers; {shape[1]} frames have {layer_total}"
         raise FormatError(msg)
     networks = model if header.trained else None
     decoder = CoefficientDecoder(shape[2:], networks, states=header.states, parts=parts)

@@ -13,7 +13,7 @@ from medcodec.codecs.wavelet.block_choice import BlockChoice
 from medcodec.codecs.wavelet.block_motion import search_blocks
 from medcodec.codecs.wavelet.coefficients import CoefficientEncoder, FrameLevels
 from medcodec.codecs.wavelet.feedback import Feedback
-from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps
+from medcodec.codecs.wavelet.hierarchy import FrameStep, frame_steps, layer_count
 from medcodec.codecs.wavelet.model import POSTFILTER, WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, MotionMode, blend
 from medcodec.codecs.wavelet.motion_search import estimate
@@ -89,7 +89,7 @@ class GroupEncoder:
         shape = frames.shape[2:]
         self._frames, self._effort, self._model = frames, effort, model
         self._steps = frame_steps(frames.shape[1], gop)
-        layers = self._steps[-1].layer + 1
+        layers = layer_count(self._steps)
         self._quality = quality or Quality((STEP_UNIT,) * layers, 0)
         states = 0 if quality is None else STATES
         self._header = GroupHeader(states, model is not None, gop, self._quality.steps[:layers])

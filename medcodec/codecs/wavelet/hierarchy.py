@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_LAYERS = 6
@@ -31,6 +32,11 @@ class FrameStep:
     def references(self) -> tuple[int, ...]:
         """The reference frames that there are."""
         return tuple(frame for frame in (self.previous, self.following) if frame is not None)
+
+
+def layer_count(steps: Sequence[FrameStep]) -> int:
+    """Return how many temporal layers frames in coding order have."""
+    return steps[-1].layer + 1
 
 
 def frame_steps(frames: int, gop: int) -> tuple[FrameStep, ...]:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
-from medcodec.codecs.wavelet.subbands import Plane, reduced
-from medcodec.codecs.wavelet.synthesis import corrected
+from medcodec.codecs.wavelet.subbands import Plane
+from medcodec.codecs.wavelet.synthesis import channels, corrected
 from medcodec.entropy.network import IntegerNetwork
 
 
@@ -35,8 +35,7 @@ def features_of(pictures: Sequence[Plane], frame: int, step: int) -> npt.NDArray
     picture = pictures[frame]
     previous = pictures[frame - 1] if frame else None
     following = pictures[frame + 1] if frame + 1 < len(pictures) else None
-    height, width = (reduced(size, 1) for size in picture.shape)
-    features = np.empty((_native.POSTFILTER_FEATURES, height, width), np.int16)
+    features = channels(_native.POSTFILTER_FEATURES, picture)
     _native.postfilter_features(picture, previous, following, features, step=step)
     return features
 

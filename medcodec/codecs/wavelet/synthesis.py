@@ -15,7 +15,7 @@ from medcodec import _native
 from medcodec.codecs.wavelet.hierarchy import FrameStep
 from medcodec.codecs.wavelet.model import FUSE, WaveletModel
 from medcodec.codecs.wavelet.motion import Motion, blend, compensate
-from medcodec.codecs.wavelet.subbands import Plane
+from medcodec.codecs.wavelet.subbands import Plane, reduced
 from medcodec.entropy.network import IntegerNetwork
 
 
@@ -92,8 +92,7 @@ class Synthesis:
     def fuse(self, step: FrameStep, first: Plane, second: Plane, mean: Plane) -> Plane:
         """Return the mean of two predictions, corrected by the network."""
         network, unit = self._network(FUSE), self.steps[step.layer]
-        features = np.empty((_native.FUSE_FEATURES, *_half(self.shape)), np.int16)
-        _native.fuse_features(first, second, features, step=unit)
+        features = fuse_features(first, second, unit)
         return corrected(mean, features, network, step=unit, top=self.top)
 
     @property
@@ -104,8 +103,7 @@ class Synthesis:
     def enhance(self, step: FrameStep, picture: Plane, prediction: Plane, number: int = 1) -> Plane:
         """Return a reconstruction, corrected by a network."""
         network, unit = self._network(self.enhancers[number - 1]), self.steps[step.layer]
-        features = np.empty((network.inputs, *_half(self.shape)), np.int16)
-        _native.enhance_features(picture, prediction, features, step=unit)
+        features = enhance_features(picture, prediction, unit, network.inputs)
         return corrected(picture, features, network, step=unit, top=self.top)
 
     def _network(self, name: str) -> IntegerNetwork:
@@ -130,6 +128,26 @@ def distances(step: FrameStep) -> tuple[int, int]:
     return before, after
 
 
+def fuse_features(first: Plane, second: Plane, step: int) -> npt.NDArray[np.int16]:
+    """Return what the network sees that joins two predictions, for a step in 1/16 of a working unit."""
+    out = channels(_native.FUSE_FEATURES, first)
+    _native.fuse_features(first, second, out, step=step)
+    return out
+
+
+def enhance_features(picture: Plane, prediction: Plane, step: int, count: int) -> npt.NDArray[np.int16]:
+    """Return what a network sees that corrects a reconstruction: the first ``count`` channels."""
+    out = channels(count, picture)
+    _native.enhance_features(picture, prediction, out, step=step)
+    return out
+
+
+def channels(count: int, picture: Plane) -> npt.NDArray[np.int16]:
+    """Return room for channels of half a picture's height and width, rounded up."""
+    height, width = (reduced(size, 1) for size in picture.shape)
+    return np.empty((count, height, width), np.int16)
+
+
 def corrected(
     base: Plane, features: npt.NDArray[np.int16], network: IntegerNetwork, *, step: int, top: int
 ) -> Plane:
@@ -137,7 +155,3 @@ def corrected(
     out = np.empty_like(base)
     _native.add_correction(base, network.run(features), out, step=step, top=top)
     return out
-
-
-def _half(shape: tuple[int, int]) -> tuple[int, int]:
-    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
