@@ -10,6 +10,7 @@ namespace medcodec {
 
 constexpr int kRootLog2 = 6;                           // pixels along the largest blocks
 constexpr int kLeastUnitLog2 = 3, kLargestUnitLog2 = 4;
+constexpr int kBlockSizes = kRootLog2 - kLeastUnitLog2 + 1;
 constexpr int kBlockMaxVector = 512;                   // in 1/2 pixel
 
 // What predicts a block.

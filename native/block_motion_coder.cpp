@@ -26,19 +26,15 @@ class FirstContexts {
 
     template <class Coder>
     bool difference(Coder& coder, const VectorPlace& at, int& difference) {
-        if (!coder.code(difference != 0, nonzero_[at.reference][at.component][at.moved > 0])) {
-            difference = 0;
-            return true;
-        }
-        const bool negative = coder.raw(difference < 0);
-        int magnitude = std::abs(difference);
-        const bool good = code_magnitude(coder, prefix_[at.component], magnitude);
-        difference = negative ? -magnitude : magnitude;
-        return good;
+        return code_difference(
+            difference, [&](bool bit) { return coder.code(bit, nonzero_[at.reference][at.component][at.moved > 0]); },
+            [&](bool bit) { return coder.raw(bit); },
+            [&](bool bit, int place) { return coder.code(bit, prefix_[at.component][place]); },
+            [&](bool bit, int, int) { return coder.raw(bit); });
     }
 
   private:
-    AdaptiveBit split_[kRootLog2 - kLeastUnitLog2 + 1][3], kind_[3][5];
+    AdaptiveBit split_[kBlockSizes][3], kind_[3][5];
     AdaptiveBit nonzero_[2][2][2], prefix_[2][kPrefixes];
 };
 

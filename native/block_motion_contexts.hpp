@@ -2,7 +2,6 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 
 #include "block_motion.hpp"
 #include "counter.hpp"
@@ -61,29 +60,27 @@ class BlockContexts {
     template <class Coder>
     bool difference(Coder& coder, const VectorPlace& at, int& difference) {
         const int spread = size_class(at.candidates);
-        const auto bit = [&](bool value, auto&... counters) { return code(coder, value, counters...); };
-        if (!bit(difference != 0, nonzero_by_place_[at.reference][at.component][at.moved > 0],
-                 nonzero_by_spread_[spread][at.component][std::min(at.moved, 3)],
-                 nonzero_by_size_[at.log2_units][spread][at.both])) {
-            difference = 0;
-            return true;
-        }
-        const int expected = at.candidates.expected();
-        const bool negative = bit(difference < 0, negative_[1 + sign(at.candidates.above_expected())][1 + sign(expected)][at.component]);
-        int magnitude = std::abs(difference), bits = 0;
-        while (bit(magnitude >> 1 >> bits != 0, prefix_by_spread_[spread][bits], prefix_by_size_[at.log2_units][bits]))
-            if (++bits == kPrefixes - 1) return false;
-        int value = 1;
-        for (int k = bits; k-- > 0;) {
-            const bool set = magnitude >> k & 1;
-            value = 2 * value + (k == bits - 1 ? bit(set, high_bit_[bits]) : coder.raw(set));
-        }
-        difference = negative ? -value : value;
-        return true;
+        return code_difference(
+            difference,
+            [&](bool bit) {
+                return code(coder, bit, nonzero_by_place_[at.reference][at.component][at.moved > 0],
+                            nonzero_by_spread_[spread][at.component][std::min(at.moved, 3)],
+                            nonzero_by_size_[at.log2_units][spread][at.both]);
+            },
+            [&](bool bit) {
+                const int others = sign(at.candidates.above_expected()), own = sign(at.candidates.expected());
+                return code(coder, bit, negative_[1 + others][1 + own][at.component]);
+            },
+            [&](bool bit, int place) {
+                return code(coder, bit, prefix_by_spread_[spread][place], prefix_by_size_[at.log2_units][place]);
+            },
+            [&](bool bit, int bits, int after) {
+                return after == bits - 1 ? code(coder, bit, high_bit_[bits]) : coder.raw(bit);
+            });
     }
 
   private:
-    static constexpr int kSizes = kRootLog2 - kLeastUnitLog2 + 1, kSpreads = 6;
+    static constexpr int kSpreads = 6;
     static constexpr uint32_t kLimit = 60;
     static constexpr int kLeast = 128;
 
@@ -104,11 +101,11 @@ class BlockContexts {
         return bit;
     }
 
-    Counter split_by_sizes_[kSizes][3], split_by_kinds_[kSizes][BlockPlace::kKinds][BlockPlace::kKinds];
-    Counter kind_by_likeness_[3][5], kind_by_kinds_[3][kSizes][BlockPlace::kKinds][BlockPlace::kKinds];
-    Counter nonzero_by_place_[2][2][2], nonzero_by_spread_[kSpreads][2][4], nonzero_by_size_[kSizes][kSpreads][2];
+    Counter split_by_sizes_[kBlockSizes][3], split_by_kinds_[kBlockSizes][BlockPlace::kKinds][BlockPlace::kKinds];
+    Counter kind_by_likeness_[3][5], kind_by_kinds_[3][kBlockSizes][BlockPlace::kKinds][BlockPlace::kKinds];
+    Counter nonzero_by_place_[2][2][2], nonzero_by_spread_[kSpreads][2][4], nonzero_by_size_[kBlockSizes][kSpreads][2];
     Counter negative_[3][3][2];
-    Counter prefix_by_spread_[kSpreads][kPrefixes], prefix_by_size_[kSizes][kPrefixes], high_bit_[kPrefixes];
+    Counter prefix_by_spread_[kSpreads][kPrefixes], prefix_by_size_[kBlockSizes][kPrefixes], high_bit_[kPrefixes];
 };
 
 }  // namespace medcodec

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 
 #include "range_coder.hpp"
 
@@ -54,16 +55,24 @@ struct Decoder {
     RangeDecoder coder;
 };
 
-// As Exp-Golomb codes do: a magnitude with n bits is n - 1 ones, a zero and n - 1 bits. False where a decoded one is
-// longer than any that is allowed.
-template <class Coder>
-bool code_magnitude(Coder& coder, AdaptiveBit (&prefix)[kPrefixes], int& magnitude) {
+// A difference: whether it is zero, its sign, and its size as Exp-Golomb codes do it, where n bits are n - 1 ones, a zero
+// and the n - 1 bits below the highest. Each part is coded by a function of its bit: that of the ones also takes their
+// place, that of the bits below how many there are and how many follow. False where a decoded size is longer than any
+// that is allowed.
+template <class Nonzero, class Negative, class Prefix, class Low>
+bool code_difference(int& difference, Nonzero nonzero, Negative code_negative, Prefix prefix, Low low) {
+    if (!nonzero(difference != 0)) {
+        difference = 0;
+        return true;
+    }
+    const bool negative = code_negative(difference < 0);
+    const int magnitude = std::abs(difference);
     int bits = 0;
-    while (coder.code(magnitude >> 1 >> bits != 0, prefix[bits]))
+    while (prefix(magnitude >> 1 >> bits != 0, bits))
         if (++bits == kPrefixes - 1) return false;
     int value = 1;
-    for (int k = bits; k-- > 0;) value = 2 * value + coder.raw(magnitude >> k & 1);
-    magnitude = value;
+    for (int k = bits; k-- > 0;) value = 2 * value + low(magnitude >> k & 1, bits, k);
+    difference = negative ? -value : value;
     return true;
 }
 

@@ -27,15 +27,11 @@ class DifferenceCoder {
         const int left = column > 0 ? (&memory)[-2] : 0;
         const int size = class_of(left + memory);
         const int other = component == 1 ? (above_[2 * static_cast<size_t>(column)] != 0) : 0;
-        bool good = true;
-        if (coder_.code(difference != 0, nonzero_[component][other][size])) {
-            const bool negative = coder_.raw(difference < 0);
-            int magnitude = std::abs(difference);
-            good = code_magnitude(coder_, prefix_[component][size], magnitude);
-            difference = negative ? -magnitude : magnitude;
-        } else {
-            difference = 0;
-        }
+        const bool good = code_difference(
+            difference, [&](bool bit) { return coder_.code(bit, nonzero_[component][other][size]); },
+            [&](bool bit) { return coder_.raw(bit); },
+            [&](bool bit, int place) { return coder_.code(bit, prefix_[component][size][place]); },
+            [&](bool bit, int, int) { return coder_.raw(bit); });
         memory = std::abs(difference);
         return good;
     }
