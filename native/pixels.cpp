@@ -41,38 +41,51 @@ int16_t rounded(double value) {
     return static_cast<int16_t>(static_cast<int32_t>(value + 128.5) - 128);
 }
 
-// Where pixel (y, x) of the first of four channels goes; an odd picture's last row or column is repeated.
-template <class Value>
-void unshuffle(Picture size, int16_t* out, Value value) {
-    const size_t rows = size.half_height(), columns = size.half_width();
-    for (size_t phase = 0; phase < 4; phase++)
-        for (size_t y = 0; y < rows; y++) {
-            const size_t from_y = std::min(2 * y + phase / 2, size.height - 1);
-            int16_t* target = out + (phase * rows + y) * columns;
-            for (size_t x = 0; x < columns; x++)
-                target[x] = rounded(value(from_y * size.width + std::min(2 * x + phase % 2, size.width - 1)));
-        }
-}
-
-// What tells a picture from the mean around, in 16/`units` of a step.
-class Detail {
+// Writes channels one after the other, four for every value of a pixel: where pixel (y, x) of the first goes. An odd
+// picture's last row or column is repeated.
+class Channels {
   public:
-    Detail(Picture size, const int32_t* picture, int32_t step)
-        : size_(size), picture_(picture), sums_(box_sums(size, picture)), scale_(1.0 / (double{kArea} * step)) {}
+    Channels(Picture size, int16_t* out) : size_(size), out_(out) {}
 
-    void write(double units, int16_t* out) const {
-        const double scale = units * scale_;
-        unshuffle(size_, out, [&](size_t i) { return static_cast<double>(int64_t{picture_[i]} * kArea - sums_[i]) * scale; });
+    template <class Value>
+    void add(Value value) {
+        const size_t rows = size_.half_height(), columns = size_.half_width();
+        for (size_t phase = 0; phase < 4; phase++)
+            for (size_t y = 0; y < rows; y++) {
+                const size_t from_y = std::min(2 * y + phase / 2, size_.height - 1);
+                const size_t from = from_y * size_.width, last = size_.width - 1;
+                for (size_t x = 0; x < columns; x++) out_[x] = rounded(value(from + std::min(2 * x + phase % 2, last)));
+                out_ += columns;
+            }
     }
 
   private:
     Picture size_;
+    int16_t* out_;
+};
+
+// What tells a picture from the mean around.
+class Detail {
+  public:
+    Detail(Picture size, const int32_t* picture, int32_t step)
+        : picture_(picture), sums_(box_sums(size, picture)), scale_(1.0 / (double{kArea} * step)) {}
+
+    // In 16/`units` of a step.
+    auto in(double units) const {
+        return [picture = picture_, sums = sums_.data(), scale = units * scale_](size_t i) {
+            return static_cast<double>(int64_t{picture[i]} * kArea - sums[i]) * scale;
+        };
+    }
+
+  private:
     const int32_t* picture_;
     std::vector<int64_t> sums_;
     double scale_;
 };
 
-size_t four_channels(Picture size) { return 4 * size.half_height() * size.half_width(); }
+auto difference(const int32_t* a, const int32_t* b, double scale) {
+    return [=](size_t i) { return (a[i] - b[i]) * scale; };
+}
 
 }  // namespace
 
@@ -80,45 +93,32 @@ void fuse_features(Picture size, const int32_t* first, const int32_t* second, in
     std::vector<int32_t> twice(size.height * size.width);
     for (size_t i = 0; i < twice.size(); i++) twice[i] = first[i] + second[i];
     const Detail detail(size, twice.data(), step);
+    Channels channels(size, out);
     for (const double units : {32.0, 4.0}) {
-        const double scale = units / step;
-        unshuffle(size, out, [&](size_t i) { return (first[i] - second[i]) * scale; });
-        out += four_channels(size);
-        detail.write(units, out);
-        out += four_channels(size);
+        channels.add(difference(first, second, units / step));
+        channels.add(detail.in(units));
     }
 }
 
 void enhance_features(Picture size, const int32_t* picture, const int32_t* prediction, int32_t step, bool more, int16_t* out) {
     const Detail detail(size, picture, step);
-    const auto added = [&](double units) {
-        const double scale = units / step;
-        unshuffle(size, out, [&](size_t i) { return (picture[i] - prediction[i]) * scale; });
-    };
-    for (const double units : {128.0, 16.0}) {
-        detail.write(units, out);
-        out += four_channels(size);
-    }
-    added(128);
+    Channels channels(size, out);
+    channels.add(detail.in(128));
+    channels.add(detail.in(16));
+    channels.add(difference(picture, prediction, 128.0 / step));
     if (!more) return;
-    out += four_channels(size);
-    detail.write(1024, out);
-    out += four_channels(size);
-    added(1024);
+    channels.add(detail.in(1024));
+    channels.add(difference(picture, prediction, 1024.0 / step));
 }
 
 void postfilter_features(Picture size, const int32_t* picture, const int32_t* previous, const int32_t* following, int32_t step,
                          int16_t* out) {
     const Detail detail(size, picture, step);
-    for (const double units : {512.0, 64.0}) {
-        detail.write(units, out);
-        out += four_channels(size);
-    }
-    const double scale = 512.0 / step;
-    for (const int32_t* other : {previous, following}) {
-        unshuffle(size, out, [&](size_t i) { return other ? (other[i] - picture[i]) * scale : 0.0; });
-        out += four_channels(size);
-    }
+    Channels channels(size, out);
+    channels.add(detail.in(512));
+    channels.add(detail.in(64));
+    for (const int32_t* other : {previous, following})
+        channels.add(difference(other ? other : picture, picture, 512.0 / step));
 }
 
 void add_correction(Picture size, const int32_t* base, const int16_t* correction, int32_t step, int32_t top, int32_t* out) {
