@@ -42,7 +42,24 @@ def fast_encode(
     level_of: npt.NDArray[np.uint16] | None = None,
     path: str = "auto",
 ) -> bytes: ...
-def fast_decode(data: bytes, levels: npt.NDArray[Any], *, max_level: int, path: str = "auto") -> bool: ...
+def fast_encode_bounded(
+    levels: npt.NDArray[Any],
+    *,
+    max_level: int,
+    max_error: int,
+    keeps_background: bool,
+    path: str = "auto",
+) -> bytes: ...
+def fast_decode(
+    data: bytes,
+    levels: npt.NDArray[Any],
+    *,
+    max_level: int,
+    max_error: int = 0,
+    keeps_background: bool = False,
+    in_parts: bool = True,
+    path: str = "auto",
+) -> bool: ...
 def fast_has_path(path: str) -> bool: ...
 def encode_floats(
     voxels: npt.NDArray[Any],

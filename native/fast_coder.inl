@@ -1,11 +1,14 @@
-// Codes a group frame by frame; encoder and decoder differ in the stream only.
+// Codes a group frame by frame. Encoder and decoder differ in the stream; an encoder that keeps to a bound has to
+// decode, too, and goes voxel by voxel like a decoder.
 
-template <class Stream>
+template <class Stream, bool kBounded>
 class Coder {
   public:
-    // The encoder only reads the levels; the decoder reads what it has written.
+    static constexpr bool kSerial = Stream::kDecodes || kBounded;
+
+    // Without a bound the encoder only reads the levels; else what is decoded takes their places.
     Coder(const FastGroup& g, Stream& stream, void* levels)
-        : g_(g), stream_(stream), levels_(levels), tiles_((g.width + kTile - 1) / kTile),
+        : g_(g), stream_(stream), levels_(levels), step_(2 * g.max_error + 1), unit_(1.0f / static_cast<float>(step_)), tiles_((g.width + kTile - 1) / kTile),
           height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
           planes_{Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width)},
           errors_(g.width), known_errors_(g.width),
@@ -189,22 +192,22 @@ class Coder {
         float* error = errors_.row(y);
         planes_[kCurrent].extend_left(y, north[0]);
         begin_errors(y);
-        if (!Stream::kDecodes) {
-            read(first, row_.levels.data);
+        if (!Stream::kDecodes) read(first, row_.levels.data);
+        if (!kSerial) {
             for (int x = 0; x < g_.width; x++) row[x] = static_cast<float>(row_.levels[static_cast<size_t>(x)]);
         }
-        stream_.reserve(static_cast<size_t>(g_.width));
+        stream_.begin_row(static_cast<size_t>(g_.width));
         const View view = {{row_.part[0].data, row_.part[1].data, row_.part[2].data}, row_.inside.data, row_.across.data, north,
-                           static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
+                           planes_[kBefore].row(y), static_cast<float>(g_.max_level), g_.max_level, class_ != 0};
         Cursor c = {north[0], north[0], errors_.row(y - 1)[0], 0, 0};
         c.error2 = error[-1] = error[-2] = c.error;
         for (int t = 0, x = 0; x < g_.width; t++) {
             const int end = x + kTile < g_.width ? x + kTile : g_.width;
-            if (!Stream::kDecodes) c.west = row[x - 1], c.west2 = row[x - 2], c.error = error[x - 1];
+            if (!kSerial) c.west = row[x - 1], c.west2 = row[x - 2], c.error = error[x - 1];
             if (surrounded(y, x, end, c)) {
                 bool same = true;
                 if (!Stream::kDecodes)
-                    for (int i = x; i < end; i++) same &= row[i] == c.west;
+                    for (int i = x; i < end; i++) same &= is_near(row_.levels[static_cast<size_t>(i)], static_cast<int>(c.west));
                 same = stream_.flag(repeats_.probability, same);
                 repeats_.update(same);
                 if (same) {
@@ -216,9 +219,9 @@ class Coder {
                 }
             }
             const TileWeights& w = weights_[static_cast<size_t>(t)];
-            if (Stream::kDecodes)
+            if (kSerial)
                 for (int i = x; i < end; i++)
-                    decode_voxel(i, view, w, row_.errors(y + 1) + i, row_.errors(y) + i, row, error, c);
+                    code_voxel(i, view, w, row_.errors(y + 1) + i, row_.errors(y) + i, row, error, c);
             else
                 encode_tile(y, x, end, view, w, row, error);
             x = end;
@@ -226,12 +229,12 @@ class Coder {
         planes_[kCurrent].extend_right(y, g_.width);
         errors_.extend_left(y, error[0]);
         errors_.extend_right(y, g_.width);
-        if (Stream::kDecodes) write(first, row);
+        if (kSerial) write(first, row);
     }
 
     // Squared errors beyond both ends of this row and the one above.
     void begin_errors(int y) {
-        if (Stream::kDecodes) return begin_errors(row_.errors(y), row_.errors(y + 1));
+        if (kSerial) return begin_errors(row_.errors(y), row_.errors(y + 1));
         for (int k = 0; k < kPredictors; k++) begin_errors(row_.errors(y, k), row_.errors(y + 1, k));
         row_.off()[-1] = 0;
     }
@@ -247,7 +250,7 @@ class Coder {
     void forget_errors(int y, int x, int end) {
         const size_t bytes = static_cast<size_t>(end - x) * sizeof(float);
         std::memset(errors_.row(y) + x, 0, bytes);
-        if (Stream::kDecodes) {
+        if (kSerial) {
             std::memset(row_.errors(y) + x, 0, static_cast<size_t>(end - x) * sizeof(Vec4));
             return;
         }
@@ -269,8 +272,8 @@ class Coder {
         }
     }
 
-    inline __attribute__((always_inline)) void decode_voxel(int x, const View& view, const TileWeights& weights,
-                                                            const Vec4* above, Vec4* squares, float* row, float* error, Cursor& c) {
+    inline __attribute__((always_inline)) void code_voxel(int x, const View& view, const TileWeights& weights,
+                                                          const Vec4* above, Vec4* squares, float* row, float* error, Cursor& c) {
         const float north = view.north[x];
         const Vec4 part = {view.part[0][x], view.part[1][x], view.part[2][x], view.part[0][x]};
         const Vec4 each = (part + weights.serial[1] * (c.west2 - north)) + weights.serial[0] * (c.west - north);
@@ -286,18 +289,20 @@ class Coder {
         const float inside = view.inside[x] + (2.0f * c.error + c.error2), across = view.across[x];
         const float local = view.referred ? inside * 0.07f + across * 0.05f : inside * 0.1f;
         const float spread = absolute(each[0] - each[2]) + absolute(each[0] - each[1]);
-        const int level = error_level(local);
-        const int level_across = error_level(across * (view.referred ? 0.167f : 0.5f));
+        const int level = level_of(local);
+        const int level_across = level_of(across * (view.referred ? 0.167f : 0.5f));
         const int quarters = static_cast<int>(prediction * 4 + 2);
-        const int base = quarters >> 2;
+        const int base = kBounded && g_.keeps_background ? origin(x, quarters >> 2, view, c) : quarters >> 2;
         const Contexts contexts = {{Histograms::at(0, level, (quarters & 3) + c.above),
                                     Histograms::at(1, level, detail(level_across - level + 8)),
-                                    Histograms::at(2, level, detail(error_level(spread * 2) - level + 8)),
-                                    Histograms::at(3, level, detail(error_level(c.error) - level + 12))}};
+                                    Histograms::at(2, level, detail(level_of(spread * 2) - level + 8)),
+                                    Histograms::at(3, level, detail(level_of(c.error) - level + 12))}};
         Mixture mixture;
         histograms_.mix(contexts, mixture);
         const int shift = symbol_shift(level);
-        const auto decoded = static_cast<int>(code_residual(0, shift, contexts, mixture) + static_cast<uint32_t>(base));
+        const int residual = Stream::kDecodes ? 0 : steps(row_.levels[static_cast<size_t>(x)] - base);
+        const uint32_t found = code_residual(residual, shift, contexts, mixture) * static_cast<uint32_t>(kBounded ? step_ : 1);
+        const auto decoded = static_cast<int>(found + static_cast<uint32_t>(base));
         const auto coded = static_cast<float>(within(decoded, view.max_level));
         const Vec4 off = each - coded;
         squares[0] = off * off;
@@ -311,6 +316,25 @@ class Coder {
         row[x] = coded;
     }
 
+    // A prediction next to background that is as good as zero is zero.
+    int origin(int x, int prediction, const View& view, const Cursor& c) {
+        if (prediction > g_.max_error) return prediction;
+        const int zeros = (c.west == 0) + (view.north[x] == 0) + (view.north[x - 1] == 0) + (view.north[x + 1] == 0) +
+                          (view.referred && view.before[x] == 0);
+        return zeros < 2 ? prediction : 0;
+    }
+    // Quarter octaves of a local error in steps.
+    int level_of(float error) const { return error_level(kBounded ? error * unit_ : error); }
+    bool is_near(int value, int other) const {
+        const int off = value - other;
+        return off <= g_.max_error && -off <= g_.max_error;
+    }
+    // The step that lies nearest to a residual.
+    int steps(int residual) const {
+        if (!kBounded) return residual;
+        const int moved = residual + g_.max_error;
+        return moved >= 0 ? moved / step_ : -((step_ - 1 - moved) / step_);
+    }
     static int within(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
 
     inline __attribute__((always_inline)) uint32_t code_residual(int residual, int shift, const Contexts& contexts,
@@ -412,6 +436,8 @@ class Coder {
     const FastGroup& g_;
     Stream& stream_;
     void* levels_;
+    int step_;    // between levels that a prediction can become
+    float unit_;  // 1 / step
     int tiles_;
     int height_;  // of a tile, in voxels
     int tile_rows_;
@@ -433,18 +459,22 @@ class Coder {
     int class_ = -1, kept_class_ = -1, pairs_ = 0;
 };
 
-void encode_group(const FastGroup& group, const void* levels, ByteBuffer& out) {
+template <class Stream>
+void code_group(const FastGroup& group, Stream& stream, void* levels) {
+    if (group.max_error)
+        Coder<Stream, true>(group, stream, levels).code_all();
+    else
+        Coder<Stream, false>(group, stream, levels).code_all();
+}
+
+void encode_group(const FastGroup& group, void* levels, ByteBuffer& out) {
     Encoder stream(static_cast<size_t>(group.sequences) * group.frames * group.height * group.width);
-    {
-        Coder<Encoder> coder(group, stream, const_cast<void*>(levels));
-        coder.code_all();
-    }
+    code_group(group, stream, levels);
     stream.finish(out);
 }
 
 bool decode_group(const FastGroup& group, const uint8_t* data, size_t size, void* levels) {
-    Decoder stream(data, size);
-    Coder<Decoder> coder(group, stream, levels);
-    coder.code_all();
+    Decoder stream(data, size, group.in_parts);
+    code_group(group, stream, levels);
     return stream.finished();
 }

@@ -1,4 +1,7 @@
 // The two streams of a group: spans of 2^16 by rANS, written backwards, and plain bits.
+//
+// Spans are held until their part of the stream ends, which is after a row, once there are so many.
+constexpr size_t kPartSpans = size_t{1} << 17;
 
 constexpr uint64_t kRansLow = uint64_t{1} << 31;
 
@@ -7,10 +10,10 @@ class Encoder {
     static constexpr bool kDecodes = false;
 
     // A buffer that grows would be held twice; of one that is large enough, the system gives what is written to.
-    explicit Encoder(size_t voxels) { spans_.reserve(voxels * 4 + voxels / 4); }
+    explicit Encoder(size_t voxels) { words_.reserve(voxels * 4 + voxels / 4); }
 
-    // Room for a row of `width` voxels.
-    void reserve(size_t width) {
+    void begin_row(size_t width) {
+        if (spans_.size >= kPartSpans * 4) end_part();
         plain_.reserve(plain_.size + width * 8 + 16);
         spans_.reserve(spans_.size + width * 5 + 8);
     }
@@ -40,8 +43,22 @@ class Encoder {
         }
         return value;
     }
+    // Takes the place of the words.
     void finish(ByteBuffer& out) {
+        end_part();
         for (; filled_ > 0; filled_ -= 8, held_ >>= 8) plain_.push(static_cast<uint8_t>(held_));
+        const size_t before = 4 + plain_.size;
+        words_.reserve(before + words_.size);
+        std::memmove(words_.data + before, words_.data, words_.size);
+        for (int k = 0; k < 4; k++) words_.data[k] = static_cast<uint8_t>(plain_.size >> (8 * k));
+        if (plain_.size) std::memcpy(words_.data + 4, plain_.data, plain_.size);
+        words_.size += before;
+        words_.shrink();
+        out.swap(words_);
+    }
+
+  private:
+    void end_part() {
         // A span becomes one word at most, so that the words fit where the spans were. Two more hold the state.
         spans_.reserve(spans_.size + 8);
         uint8_t* const end = spans_.data + spans_.size + 8;
@@ -64,20 +81,14 @@ class Encoder {
         }
         put_word(state >> 32);
         put_word(state);
-        // The stream takes the place of the spans, too.
-        const auto coded = static_cast<size_t>(end - next), from = static_cast<size_t>(next - spans_.data);
-        spans_.reserve(4 + plain_.size + coded);
-        std::memmove(spans_.data + 4 + plain_.size, spans_.data + from, coded);
-        const auto plain_size = static_cast<uint32_t>(plain_.size);
-        for (int k = 0; k < 4; k++) spans_.data[k] = static_cast<uint8_t>(plain_size >> (8 * k));
-        if (plain_.size) std::memcpy(spans_.data + 4, plain_.data, plain_.size);
-        spans_.size = 4 + plain_.size + coded;
-        spans_.shrink();
-        out.swap(spans_);
+        const auto coded = static_cast<size_t>(end - next);
+        words_.reserve(words_.size + coded);
+        std::memcpy(words_.data + words_.size, next, coded);
+        words_.size += coded;
+        spans_.size = 0;
     }
 
-  private:
-    ByteBuffer spans_, plain_;
+    ByteBuffer spans_, words_, plain_;
     uint64_t held_ = 0;
     int filled_ = 0;
 };
@@ -86,7 +97,7 @@ class Decoder {
   public:
     static constexpr bool kDecodes = true;
 
-    Decoder(const uint8_t* data, size_t size) {
+    Decoder(const uint8_t* data, size_t size, bool in_parts) : most_(in_parts ? kPartSpans : SIZE_MAX) {
         uint32_t plain_size = 0;
         if (size >= 4) std::memcpy(&plain_size, data, 4);
         if (size < 12 || plain_size > size - 12) {
@@ -96,10 +107,13 @@ class Decoder {
         plain_ = data + 4;
         plain_end_ = word_ = plain_ + plain_size;
         end_ = data + size;
-        std::memcpy(&state_, word_, 8);
-        word_ += 8;
+        begin_part();
     }
-    void reserve(size_t) {}
+    void begin_row(size_t) {
+        if (taken_ < most_) return;
+        failed_ |= state_ != kRansLow;
+        begin_part();
+    }
     int symbol(const Mixture& mixture, int) {
         const uint32_t slot = state_ & 0xffff;
         const int symbol = mixture.find(slot);
@@ -129,7 +143,17 @@ class Decoder {
     }
 
   private:
+    void begin_part() {
+        taken_ = 0;
+        if (end_ - word_ < 8) {
+            failed_ = true;
+            return;
+        }
+        std::memcpy(&state_, word_, 8);
+        word_ += 8;
+    }
     void take(uint32_t slot, uint32_t start, uint32_t length) {
+        taken_++;
         state_ = length * (state_ >> kTotalBits) + slot - start;
         if (state_ < kRansLow) {
             uint32_t word = 0;
@@ -159,6 +183,7 @@ class Decoder {
 
     const uint8_t *plain_ = nullptr, *plain_end_ = nullptr, *word_ = nullptr, *end_ = nullptr;
     uint64_t state_ = kRansLow, held_ = 0;
+    size_t taken_ = 0, most_;
     int filled_ = 0;
     bool failed_ = false;
 };

@@ -4,7 +4,7 @@
 // What does not change along a row, where the compiler can keep it at hand.
 struct View {
     const float* part[kPredictors];
-    const float *inside, *across, *north;
+    const float *inside, *across, *north, *before;
     float most;
     int max_level;
     bool referred;

@@ -12,7 +12,7 @@ from medcodec import _native
 from medcodec.codecs.adaptive import streams
 from medcodec.codecs.adaptive.blocks import encode_blocks
 from medcodec.codecs.adaptive.fast import MAX_LEVEL, decode_fast, encode_fast
-from medcodec.codecs.adaptive.mapping_bytes import ByteReader
+from medcodec.codecs.adaptive.mapping_bytes import ByteReader, unsigned_bytes
 from medcodec.errors import FormatError
 
 PATHS = [path for path in ("baseline", "avx2", "avx512") if _native.fast_has_path(path)]
@@ -29,12 +29,16 @@ def smooth(shape, peak, seed=1):
     return (peak * 900 // (1000 + bowl)) + (state % (peak // 50 + 1))
 
 
-def check(levels, paths=PATHS):
-    coded = {encode_fast(levels, path=path) for path in paths}
+def check(levels, paths=PATHS, max_error=0):
+    given = levels.copy()
+    coded = {encode_fast(levels, max_error=max_error, path=path) for path in paths}
+    np.testing.assert_array_equal(levels, given)
     assert len(coded) == 1
     (stream,) = coded
-    for path in paths:
-        np.testing.assert_array_equal(decode_fast(ByteReader(stream), levels.shape, path=path), levels)
+    decoded = [decode_fast(ByteReader(stream), levels.shape, path=path) for path in paths]
+    for each in decoded:
+        np.testing.assert_array_equal(each, decoded[0])
+    assert np.abs(decoded[0].astype(np.int64) - levels).max() <= max_error
     return stream
 
 
@@ -130,6 +134,40 @@ def test_round_trip_of_noise_of_any_depth(shape, bits, seed):
     check(smooth(shape, 60) + noise // 2)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("peak", [100, MAX_LEVEL // 2])
+@pytest.mark.parametrize("max_error", [1, 6, MAX_LEVEL // 2])
+def test_bounds_hold_for_every_shape(shape, peak, max_error):
+    check(smooth(shape, peak), max_error=max_error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hnp.arrays(np.int32, shapes, elements=st.integers(0, MAX_LEVEL)), st.integers(1, MAX_LEVEL))
+def test_bounds_hold_for_any_array(levels, max_error):
+    check(levels, max_error=max_error)
+
+
+def test_a_bound_of_noise_saves_what_its_steps_are_worth():
+    levels = smooth((1, 4, 96, 96), 3000)
+    saved = 8 * (len(check(levels)) - len(check(levels, max_error=3))) / levels.size
+    assert saved > 0.95 * np.log2(7)
+
+
+def test_solid_background_stays_what_it_is():
+    levels = smooth((1, 4, 96, 96), 100)
+    levels[..., :40] = 0
+    decoded = decode_fast(ByteReader(check(levels, max_error=5)), levels.shape)
+    assert np.count_nonzero(decoded[..., :40]) < 0.001 * decoded[..., :40].size
+
+
+def test_long_streams_have_parts():
+    levels = smooth((1, 3, 256, 256), 100)  # more symbols than a part has
+    stream = check(levels)
+    for size in (len(stream) // 2, len(stream) - 8):
+        with pytest.raises(FormatError):
+            decode_fast(ByteReader(stream[:size]), levels.shape)
+
+
 GOLDEN = {
     "uint8": "db719a1b4f75ca36746aca811dfcea604e9be5d23607201ea886433bf9616450",
     "uint16": "651cd467b122ff62e6efe43b60ecde6f8cfe0a1a34a31ab1549f470524d1e887",
@@ -140,8 +178,15 @@ GOLDEN = {
 @pytest.mark.parametrize("dtype", GOLDEN)
 def test_golden_streams(dtype):
     peak = {"uint8": 200, "uint16": 3000, "uint32": 1 << 19}[dtype]
-    stream = check(smooth((2, 3, 70, 190), peak).astype(dtype))
-    assert hashlib.sha256(stream).hexdigest() == GOLDEN[dtype]
+    levels = smooth((2, 3, 70, 190), peak).astype(dtype)
+    stream = ByteReader(check(levels))
+    assert stream.unsigned() == 2
+    top = unsigned_bytes(stream.unsigned())
+    assert stream.unsigned() == 0
+    # Of one part, and without the bound: a stream of version 1.
+    first = b"\1" + top + stream.rest()
+    assert hashlib.sha256(first).hexdigest() == GOLDEN[dtype]
+    np.testing.assert_array_equal(decode_fast(ByteReader(first), levels.shape), levels)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +194,7 @@ def coded():
     made = []
     for peak in (200, 3000, 1 << 19):
         levels = smooth((2, 2, 24, 40), peak)
-        made.append((encode_fast(levels), levels.shape))
+        made += [(encode_fast(levels, max_error=error), levels.shape) for error in (0, 4)]
     return made
 
 
@@ -184,7 +229,7 @@ def test_flipped_bytes_are_survived(coded):
 def test_random_bytes_are_survived(coded):
     rng = np.random.default_rng(12)
     for _ in range(200):
-        head = bytes([1, rng.integers(256)]) if rng.random() < 0.8 else b""
+        head = bytes([rng.integers(1, 4), rng.integers(256)]) if rng.random() < 0.8 else b""
         survives(head + rng.integers(0, 256, rng.integers(0, 400), dtype=np.uint8).tobytes(), coded[1][1])
 
 
@@ -197,7 +242,7 @@ def test_appended_bytes_are_an_error(coded):
 def test_newer_versions_are_refused(coded):
     stream, shape = coded[0]
     with pytest.raises(FormatError, match="newer"):
-        decode_fast(ByteReader(b"\2" + stream[1:]), shape)
+        decode_fast(ByteReader(b"\4" + stream[1:]), shape)
 
 
 def test_the_effort_uses_it():

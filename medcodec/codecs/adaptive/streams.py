@@ -76,19 +76,23 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
         return encode_lossless(voxels, effort=effort)
     if effort == "fastest":
         return _with_mapping(_BLOCK_LEVELS, mapping, encode_blocks(levels, by_rows=True))
-    if effort == "fast":
+    if effort == "fast" and levels.shape[3] > MAX_WIDTH:
         return _with_mapping(*_smallest(mapping, levels, effort))
 
     def predicted(levels: Levels) -> bytes:
+        if effort == "fast":
+            return encode_fast(levels, max_error=bounded.max_error)
         return encode_predicted(levels, effort=effort, max_error=bounded.max_error)
 
     as_labels, as_grey = _coders(
         mapping, levels, _sample(levels), effort, lambda: predicted(_sample(bounded.levels))
     )
-    found = [_with_mapping(_LABELS, mapping, encode_labels(levels))] if as_labels else []
+    quick = effort == "fast"
+    found = [_with_mapping(_LABELS, mapping, encode_labels(levels, quick=quick))] if as_labels else []
     del levels  # not held while the predictor works
     if as_grey:
-        found.append(_with_mapping(_PREDICTED, bounded.mapping, predicted(bounded.levels)))
+        coder = _FAST if quick else _PREDICTED
+        found.append(_with_mapping(coder, bounded.mapping, predicted(bounded.levels)))
     return min(found, key=len)
 
 
