@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kSampleVoxels = 1 << 16, kQuickSampleVoxels = 1 << 14;
 constexpr size_t kQuickShare = 32;
+// Tables of about a megabyte, as groups are. Grey levels gain less than a hundredth from larger ones, names a tenth.
+constexpr int kLargestIslandTable = 14, kLargestOrderTable = 13;
 
 template <class Coder>
 void walk(Coder& coder, uint8_t* levels, const Shape& shape, const Settings& settings) {
@@ -39,16 +41,17 @@ Settings choose(const uint8_t* levels, const Shape& shape, int count, bool quick
     Settings order = names, islands = names;
     order.candidates = 1;
     order.ordinal = true;
+    order.table_bits = std::min(names.table_bits, kLargestOrderTable);
+    islands.table_bits = std::min(names.table_bits, kLargestIslandTable);
     islands.kind = Kind::islands;
     islands.background = most_frequent(levels, shape.voxels());
     const Sample sample = take_sample(levels, shape, quick ? kQuickSampleVoxels : kSampleVoxels);
-    const int table = std::min(names.table_bits, largest_table(sample.shape.voxels()));
     size_t smallest = SIZE_MAX;
     const Settings* chosen = &names;
     for (const Settings* tried : {&names, &order, &islands}) {
         if (quick && tried == &order) continue;
         Settings small = *tried;
-        small.table_bits = table;
+        if (tried == &names) small.table_bits = order.table_bits;  // a trial takes no more memory than the others
         size_t size = encode_with(sample.levels.data(), sample.shape, small).size();
         if (quick && tried == &islands) size -= size / kQuickShare;
         if (size >= smallest) continue;
