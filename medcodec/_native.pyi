@@ -79,8 +79,9 @@ def encode_floats(
 ) -> tuple[bytes, bytes]: ...
 def decode_floats(
     voxels: npt.NDArray[Any],
-    coded: bytes,
-    raw: bytes,
+    data: bytes,
+    start: int,
+    coded: int,
     sequences: int,
     frames: int,
     height: int,

@@ -19,7 +19,7 @@ using ConstBytes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::dev
 
 template <class Word, int Blocks, class Coder>
 bool run(Coder& coder, const floats::Settings& settings, floats::Shape shape, uint8_t* voxels, const uint64_t* present) {
-    floats::Kernel<Coder, Blocks> kernel(coder, settings, shape);
+    floats::Kernel<Word, Coder, Blocks> kernel(coder, settings, shape);
     const auto load = [voxels](int64_t at) {
         Word word;
         std::memcpy(&word, voxels + at * static_cast<int64_t>(sizeof(Word)), sizeof(Word));
@@ -81,18 +81,20 @@ nb::tuple encode(ConstBytes voxels, int64_t sequences, int64_t frames, int64_t h
         run(coder, settings, shape, const_cast<uint8_t*>(voxels.data()), present.data());
         coder.finish();
     }
-    return nb::make_tuple(nb::bytes(coder.coded().data(), coder.coded().size()),
-                          nb::bytes(coder.raw_bytes().data(), coder.raw_bytes().size()));
+    return nb::make_tuple(nb::bytes(coder.coded().data, coder.coded().size),
+                          nb::bytes(coder.raw_bytes().data, coder.raw_bytes().size));
 }
 
-bool decode(Bytes voxels, nb::bytes coded, nb::bytes raw, int64_t sequences, int64_t frames, int64_t height,
+// The coded part of `data` begins at `start`; what follows it is the raw part.
+bool decode(Bytes voxels, nb::bytes data, size_t start, size_t coded, int64_t sequences, int64_t frames, int64_t height,
             int64_t width, int kind, int bits, int shift, int scale, std::vector<uint64_t> frequent, bool repeats,
             uint64_t table, const std::string& path) {
     const floats::Settings settings = make_settings(kind, bits, shift, scale, std::move(frequent), repeats, table, path);
     const floats::Shape shape{sequences, frames, height, width};
     check_size(voxels.size(), settings, shape);
-    floats::Decoder coder(static_cast<const uint8_t*>(coded.data()), coded.size(),
-                          static_cast<const uint8_t*>(raw.data()), raw.size());
+    if (start > data.size() || coded > data.size() - start) throw nb::value_error("float coder: the data are too short");
+    const auto* bytes = static_cast<const uint8_t*>(data.data()) + start;
+    floats::Decoder coder(bytes, coded, bytes + coded, data.size() - start - coded);
     nb::gil_scoped_release release;
     return run(coder, settings, shape, voxels.data(), nullptr) && coder.finished() && !coder.overrun();
 }
@@ -103,7 +105,7 @@ void bind_floats(nb::module_& m) {
     m.def("encode_floats", &encode, nb::arg("voxels"), nb::arg("sequences"), nb::arg("frames"), nb::arg("height"),
           nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"), nb::arg("shift"), nb::arg("scale"),
           nb::arg("frequent"), nb::arg("repeats"), nb::arg("present"), nb::arg("path") = "auto");
-    m.def("decode_floats", &decode, nb::arg("voxels"), nb::arg("coded"), nb::arg("raw"), nb::arg("sequences"),
+    m.def("decode_floats", &decode, nb::arg("voxels"), nb::arg("data"), nb::arg("start"), nb::arg("coded"), nb::arg("sequences"),
           nb::arg("frames"), nb::arg("height"), nb::arg("width"), nb::kw_only(), nb::arg("kind"), nb::arg("bits"),
           nb::arg("shift"), nb::arg("scale"), nb::arg("frequent"), nb::arg("repeats"), nb::arg("table"),
           nb::arg("path") = "auto");

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "byte_buffer.hpp"
+
 namespace floats {
 
 // Probability of a one in 16 bits; learns fast at first, then by 1/`limit`.
@@ -58,7 +60,7 @@ public:
             low_ = middle + 1;
         }
         while (!((low_ ^ high_) >> 24)) {
-            coded_.push_back(static_cast<uint8_t>(high_ >> 24));
+            coded_.push(static_cast<uint8_t>(high_ >> 24));
             low_ <<= 8;
             high_ = high_ << 8 | 255;
         }
@@ -72,22 +74,22 @@ public:
             return value;
         }
         pending_ = pending_ << count | value;
-        for (held_ += count; held_ >= 8; held_ -= 8) raw_.push_back(static_cast<uint8_t>(pending_ >> (held_ - 8)));
+        for (held_ += count; held_ >= 8; held_ -= 8) raw_.push(static_cast<uint8_t>(pending_ >> (held_ - 8)));
         return value;
     }
 
     void finish() {
-        for (int shift = 24; shift >= 0; shift -= 8) coded_.push_back(static_cast<uint8_t>(low_ >> shift));
-        if (held_) raw_.push_back(static_cast<uint8_t>(pending_ << (8 - held_)));
+        for (int shift = 24; shift >= 0; shift -= 8) coded_.push(static_cast<uint8_t>(low_ >> shift));
+        if (held_) raw_.push(static_cast<uint8_t>(pending_ << (8 - held_)));
     }
 
     bool overrun() const { return false; }
-    const std::vector<uint8_t>& coded() const { return coded_; }
-    const std::vector<uint8_t>& raw_bytes() const { return raw_; }
+    const medcodec::ByteBuffer& coded() const { return coded_; }
+    const medcodec::ByteBuffer& raw_bytes() const { return raw_; }
 
 private:
     uint32_t low_ = 0, high_ = 0xffffffffu;
-    std::vector<uint8_t> coded_, raw_;
+    medcodec::ByteBuffer coded_, raw_;
     uint64_t pending_ = 0;
     int held_ = 0;
 };

@@ -18,7 +18,7 @@ template <class Coder>
 class ErrorCoder {
 public:
     ErrorCoder(Coder& coder, const Numbers& numbers)
-        : coder_(coder), numbers_(numbers), size_bits_(contexts * group_bits * groups), sign_bits_(sign_contexts) {}
+        : coder_(coder), numbers_(numbers), size_bits_(contexts), sign_bits_(sign_contexts) {}
 
     // Codes the place of a number; the decoder passes any place.
     uint64_t code(uint64_t place, double prediction, const Expected& expected) {
@@ -99,7 +99,8 @@ private:
 
     // Group of four sizes in unary, then two bits.
     int code_size(int size) {
-        Bit* bits = &size_bits_[static_cast<size_t>(context_ * group_bits * groups)];
+        std::vector<Bit>& bits = size_bits_[static_cast<size_t>(context_)];
+        if (bits.empty()) bits.resize(group_bits * groups);  // few contexts are ever met
         int group = 0;
         while (group < groups && coder_.code(bits[group * group_bits], (size >> 2) > group)) ++group;
         if (group == groups) return sizes;
@@ -139,7 +140,8 @@ private:
 
     Coder& coder_;
     const Numbers& numbers_;
-    std::vector<Bit> size_bits_, sign_bits_;
+    std::vector<std::vector<Bit>> size_bits_;
+    std::vector<Bit> sign_bits_;
     double quantum_ = 1, inverse_ = 1;
     unsigned crowded_ = 0;  // 0: errors span many numbers; else how far the numbers are apart
     int context_ = 0;

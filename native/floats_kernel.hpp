@@ -24,7 +24,8 @@ struct Settings {
 // Class 0 is a number that is predicted, class n > 0 the n-th frequent word.
 enum : unsigned { same_as_west = 12, same_as_north = 13, same_as_before = 14, escape = 15, most_frequent = 11 };
 
-template <class Coder, int Blocks>
+// Voxels are words of type `Word`.
+template <class Word, class Coder, int Blocks>
 class Kernel {
 public:
     Kernel(Coder& coder, const Settings& settings, Shape shape)
@@ -119,7 +120,7 @@ private:
             classes_.now[at] = static_cast<uint8_t>(kind);
         }
         word = kind ? code_special(kind, word, at) : code_number(word, at, x);
-        words_.now[at] = word;
+        words_.now[at] = static_cast<Word>(word);
         return word;
     }
 
@@ -203,7 +204,7 @@ private:
     ErrorCoder<Coder> error_;
     Blend<Blocks> blend_;
     Ring<double> values_, errors_;
-    Ring<uint64_t> words_;
+    Ring<Word> words_;
     Ring<uint8_t> classes_;
     std::vector<double> columns_;  // errors of the rows above, exponentially forgotten
     std::vector<Bit> class_bits_;

@@ -70,12 +70,14 @@ def decode_floats(
     if table > math.prod(shape):
         msg = f"float coder: a table of {table} values for {shape} voxels"
         raise FormatError(msg)
-    coded = reader.take(reader.unsigned())
+    coded = reader.unsigned()
+    begin = reader.skip(coded)
     voxels = np.empty(shape, dtype)
     whole = _native.decode_floats(
         voxels.reshape(-1).view(np.uint8),
+        data,
+        begin,
         coded,
-        reader.rest(),
         *shape,
         kind=_KINDS[dtype.kind],
         bits=8 * dtype.itemsize,

@@ -26,13 +26,17 @@ class ByteReader:
 
     def take(self, count: int) -> bytes:
         """Return the next ``count`` bytes."""
-        end = self._position + count
-        if count < 0 or end > len(self._data):
-            msg = f"value mapping: {count} bytes wanted at offset {self._position} of {len(self._data)}"
+        start = self.skip(count)
+        return self._data[start : start + count]
+
+    def skip(self, count: int) -> int:
+        """Return the offset of the next ``count`` bytes, which are not copied."""
+        start = self._position
+        if not 0 <= count <= len(self._data) - start:
+            msg = f"value mapping: {count} bytes wanted at offset {start} of {len(self._data)}"
             raise FormatError(msg)
-        taken = self._data[self._position : end]
-        self._position = end
-        return taken
+        self._position += count
+        return start
 
     def unsigned(self) -> int:
         """Return a little-endian base-128 number of at most 66 bits."""
