@@ -55,7 +55,7 @@ def test_efforts_take_them_where_they_are_quick_or_smaller(effort):
     data = codec.encode(FrameGroup(voxels))
     assert codec.decode(data, voxels.shape, voxels.dtype).tobytes() == voxels.tobytes()
     assert effort == "default" or data[0] == PLANES
-    assert len(data) <= 1 + len(encode_planes(voxels, by_rows=effort != "default"))
+    assert len(data) <= 1.01 * len(encode_planes(voxels, by_rows=effort != "default"))
 
 
 def test_golden_stream():

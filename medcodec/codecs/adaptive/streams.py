@@ -170,10 +170,10 @@ def _unmapped(voxels: AnyArray, effort: str) -> bytes:
     """Return a coding of true floats or integers of wide range."""
     if effort in ("fastest", "fast"):
         return bytes([_PLANES]) + encode_planes(voxels, by_rows=True)
-    found = [(_FLOATS, encode_floats(voxels)), (_PLANES, encode_planes(voxels, by_rows=False))]
-    coder, data = min(found, key=lambda coded: len(coded[1]))
-    found.clear()  # not held beside the copy
-    return bytes([coder]) + data
+    sample = _sample(voxels)
+    if len(encode_floats(sample)) < len(encode_planes(sample, by_rows=False)):
+        return bytes([_FLOATS]) + encode_floats(voxels)
+    return bytes([_PLANES]) + encode_planes(voxels, by_rows=False)
 
 
 def _fast(voxels: AnyArray) -> bytes:
