@@ -1,7 +1,8 @@
 """Corrections that keep every voxel within an error bound: sparse, coded as one more subband.
 
-A voxel whose reconstruction is off by more than N stored units is moved by a multiple of 2N + 1. What is
-expected of a correction depends on the reconstruction around it, in integers: errors are large at edges.
+A voxel whose reconstruction is off by more than N stored units is moved by multiples of somewhat more than N:
+most errors beyond the bound are just beyond it, so that little is left of them. What is expected of a correction
+depends on the reconstruction around it, in integers: errors are large at edges.
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ Stored = npt.NDArray[np.int64]
 
 
 def corrections(wanted: Stored, decoded: Stored, max_error: int) -> npt.NDArray[np.int32]:
-    """Return by how many times 2N + 1 each voxel must be moved."""
-    error = wanted - decoded
-    far = np.abs(error) + max_error
-    moves: npt.NDArray[np.int32] = (np.sign(error) * (far // (2 * max_error + 1))).astype(np.int32)
+    """Return the least moves of each voxel that bring it to within the bound."""
+    error, move = wanted - decoded, _move(max_error, whole_cells=False)
+    beyond = np.maximum(np.abs(error) - max_error, 0)
+    moves: npt.NDArray[np.int32] = (np.sign(error) * (-(-beyond // move))).astype(np.int32)
     return moves
 
 
-def corrected(decoded: Stored, moves: npt.NDArray[np.int32], max_error: int) -> Stored:
-    """Return the voxels moved to within the bound."""
-    return decoded + moves.astype(np.int64) * (2 * max_error + 1)
+def corrected(
+    decoded: Stored, moves: npt.NDArray[np.int32], max_error: int, *, whole_cells: bool
+) -> Stored:
+    """Return the voxels moved to within the bound; ``whole_cells`` is for moves of the first files."""
+    return decoded + moves.astype(np.int64) * _move(max_error, whole_cells=whole_cells)
+
+
+def _move(max_error: int, *, whole_cells: bool) -> int:
+    return 2 * max_error + 1 if whole_cells else max_error + 1 + max_error // 4
 
 
 def encode_corrections(moves: npt.NDArray[np.int32], decoded: Stored, max_error: int) -> bytes:

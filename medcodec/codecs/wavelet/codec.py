@@ -220,13 +220,13 @@ class WaveletCodec(Codec):
         if 0 in shape:
             return np.empty(shape, dtype)
         intensity = self._intensity(dtype)
-        moved, data = parse_bounded(data) if self._bound else (b"", data)
+        moved, data, whole_cells = parse_bounded(data) if self._bound else (b"", data, False)
         pictures = self._pictures(data, shape, intensity)
         if not self._bound:
             return intensity.backward(pictures, dtype)
         decoded = intensity.backward(pictures, np.dtype(np.int64))
         moves = decode_corrections(moved, decoded, self._bound)
-        voxels = corrected(decoded, moves, self._bound)
+        voxels = corrected(decoded, moves, self._bound, whole_cells=whole_cells)
         return np.clip(voxels, int(self.low or 0), int(self.high or 0)).astype(dtype)
 
     def _pictures(self, data: bytes, shape: Shape, intensity: Intensity) -> Frames:
@@ -253,7 +253,7 @@ class WaveletCodec(Codec):
             return self.decode(data, shape, dtype)[:, frames]
         intensity = self._intensity(dtype)
         if self._bound:
-            _, data = parse_bounded(data)
+            _, data, _ = parse_bounded(data)
         halvings = scale.bit_length() - 1
         whole = decode_pixels(data, shape, intensity)
         if whole is not None:

@@ -65,8 +65,8 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1, repeating: b
     return Quality(steps, round(LAMBDA * SCALED**2))
 
 
-# For a bound on errors: steps as parts of the bound's cell, so that few voxels are to be corrected.
-_BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 0.75, 1.05, 0.06
+# For a bound on errors: steps as parts of the bound's cell. Two to five percent of voxels are then to be corrected.
+_BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 1.05, 1.05, 0.06
 
 
 def quality_within(max_error: int, layers: int, *, value: int) -> Quality:

@@ -10,7 +10,7 @@ enhances it, bit 4 corrected by those beside it) and, where predicted, ``<H`` an
 frames.
 
 Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
-`medcodec.codecs.wavelet.bounded`); after them, a mask of the background where there is one (see
+`medcodec.codecs.wavelet.bounded`; bit 31 is set but in the first files, whose moves are longer); after them, a mask of the background where there is one (see
 `medcodec.codecs.wavelet.background`).
 """
 
@@ -31,6 +31,7 @@ _VERSION = 1
 _REVERSIBLE, _TRAINED, _MANY_STATES = 1, 2, 4
 _PREDICTED, _FUSED, _ENHANCED, _POSTFILTERED = 1, 2, 4, 16
 _LARGEST_STEP = 1 << 24
+_SHORT_MOVES = 1 << 31  # beside the length of corrections
 _FLAGS_OF_STATES = {0: _REVERSIBLE, FEW_STATES: 0, STATES: _MANY_STATES}
 _STATES_OF_FLAGS = {flags: states for states, flags in _FLAGS_OF_STATES.items()}
 
@@ -170,19 +171,20 @@ def parse_choices(data: bytes, count: int, shape: tuple[int, int], contexts: Blo
 
 def pack_bounded(corrections: bytes, group: bytes) -> bytes:
     """Return a group with its corrections before it."""
-    return struct.pack("<I", len(corrections)) + corrections + group
+    return struct.pack("<I", _SHORT_MOVES | len(corrections)) + corrections + group
 
 
-def parse_bounded(data: bytes) -> tuple[bytes, bytes]:
-    """Return the corrections and the group.
+def parse_bounded(data: bytes) -> tuple[bytes, bytes, bool]:
+    """Return the corrections, the group, and whether corrections move voxels by whole cells of 2N + 1.
 
     Raises
     ------
     FormatError
         If the corrections end beyond the data.
     """
-    length = int.from_bytes(data[:4], "little")
+    head = int.from_bytes(data[:4], "little")
+    length = head & ~_SHORT_MOVES
     if len(data) < 4 or length > len(data) - 4:
         msg = "the corrections of a group are cut off"
         raise FormatError(msg)
-    return data[4 : 4 + length], data[4 + length :]
+    return data[4 : 4 + length], data[4 + length :], not head & _SHORT_MOVES
