@@ -19,7 +19,14 @@ import medcodec
 
 FOLDER = Path(__file__).parent / "golden"
 HEAD = Path(__file__).parents[2] / "examples" / "t1_head.nii.gz"
-QUALITIES = {"lossless": None, "fine": 16.0, "coarse": 7.0}
+SETTINGS = {
+    "lossless": {"quality": None},
+    "fine": {"quality": 16.0},
+    "coarse": {"quality": 7.0},
+    "bound": {"max_error": 2},
+}
+# Files of `within` that end in "cells" are of a version that corrected errors by whole cells.
+LABELS = {"within": ["bound"]}
 
 
 def volumes() -> dict[str, np.ndarray]:
@@ -39,6 +46,7 @@ def volumes() -> dict[str, np.ndarray]:
         "states": phantom((44, 60, 6), seed=6),
         "beside": np.asfortranarray(scan[60:124, 200:264, 4:13]),
         "moving": pieces((64, 80, 6), seed=3, noise=15),
+        "within": pieces((48, 56, 5), seed=9),
     }
 
 
@@ -48,12 +56,12 @@ def main(sizes: list[str]) -> None:
     files = json.loads(listing.read_text()) if listing.exists() else {}
     for size in sizes:
         for volume, voxels in volumes().items():
-            for label, quality in QUALITIES.items():
+            for label in LABELS.get(volume, ["lossless", "fine", "coarse"]):
                 name = f"{volume}_{size}_{label}"
                 path = FOLDER / f"{name}.medc"
                 if path.exists():
                     continue
-                options = {"size": size, "quality": quality, "effort": "max"}
+                options = {"size": size, "effort": "max", **SETTINGS[label]}
                 medcodec.compress(
                     voxels, path, codec="wavelet", codec_options=options, group_frames=9, axis="k"
                 )
