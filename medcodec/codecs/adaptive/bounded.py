@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from medcodec.codecs.adaptive.background import solid_background
 from medcodec.codecs.adaptive.mapping import Mapping, map_voxels
 from medcodec.codecs.adaptive.mapping_forms import Plain
 from medcodec.codecs.adaptive.mapping_lattice import Lattice
@@ -60,21 +61,32 @@ def quantised(bounded: Bounded) -> tuple[Mapping, Levels]:
     """Return coarser levels, to be coded exactly, that keep the bound: for coders that know no bounds.
 
     Cells are ``2 * max_error + 1`` levels wide. The lowest level is the middle of the first, so that it
-    stays what it is (background), and the highest that of the last, if that would lie above it. Where ranks
-    cannot express that, all middles are shifted.
+    stays what it is (background), unless it is not background and cells that begin with it part fewer
+    neighbours (noise on air). The highest level is the middle of the last cell, if that would lie above it.
+    Where ranks cannot express that, all middles are shifted.
     """
     reach, top, fine = bounded.max_error, int(bounded.levels.max()), bounded.stride
     step = 2 * reach + 1
-    above = (top + reach) % step < reach
-    ranked = above and fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63
-    shift = 0 if ranked else next(n for n in range(reach + 1) if (top + reach - n) % step >= reach)
+    wanted = reach if _parts_noise(bounded.levels, reach) else 0
+    rankable = fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63
+    shifts = [wanted] if rankable else [wanted, *range(reach + 1)]
+    shift = next((n for n in shifts if (top + reach - n) % step >= reach), wanted)
     count = (top + reach - shift) // step + 1
     levels = ((bounded.levels.astype(np.int32) + (reach - shift)) // step).astype(level_dtype(count))
-    if ranked:
-        middles = np.minimum(step * np.arange(count, dtype=np.int64), top)
+    if step * (count - 1) + shift > top:
+        middles = np.minimum(step * np.arange(count, dtype=np.int64) + shift, top)
         return Mapping(bounded.form, Ranks(fine.low + fine.step * middles)), levels
     stride = Stride(fine.low + shift * fine.step, step * fine.step if count > 1 else 1, count)
     return Mapping(bounded.form, stride), levels
+
+
+def _parts_noise(levels: Levels, reach: int) -> bool:
+    """Return whether cells around the lowest level part more neighbours than cells that begin with it."""
+    some = levels[:, :, ::4].astype(np.int32)
+    around, beginning = ((some + shift) // (2 * reach + 1) for shift in (reach, 0))
+    if np.count_nonzero(np.diff(around)) <= np.count_nonzero(np.diff(beginning)):
+        return False
+    return solid_background(levels) is None
 
 
 def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:

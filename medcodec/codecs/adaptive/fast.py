@@ -41,8 +41,8 @@ def encode_fast(
     max_error
         Greatest difference of a decoded level to the given one; 0 is lossless.
     level_of
-        Without a bound: the level of each number, if what is given are not levels but unsigned numbers of 8 or 16 bits; the
-        greatest level is that of a number that is there.
+        Without a bound: the level of each number, if what is given are not levels but unsigned numbers of
+        8 or 16 bits; the greatest level is that of a number that is there.
     path
         Instruction set: "auto", "baseline", "avx2" or "avx512"; all give the same bytes.
     """

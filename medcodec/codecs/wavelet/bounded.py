@@ -1,8 +1,8 @@
 """Corrections that keep every voxel within an error bound: sparse, coded as one more subband.
 
-A voxel whose reconstruction is off by more than N stored units is moved by multiples of somewhat more than N:
-most errors beyond the bound are just beyond it, so that little is left of them. What is expected of a correction
-depends on the reconstruction around it, in integers: errors are large at edges.
+A voxel whose reconstruction is off by more than N stored units is moved by multiples of somewhat more than
+N: most errors beyond the bound are just beyond it, so that little is left of them. What is expected of a
+correction depends on the reconstruction around it, in integers: errors are large at edges.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ def corrections(wanted: Stored, decoded: Stored, max_error: int) -> npt.NDArray[
     return moves
 
 
-def corrected(
-    decoded: Stored, moves: npt.NDArray[np.int32], max_error: int, *, whole_cells: bool
-) -> Stored:
+def corrected(decoded: Stored, moves: npt.NDArray[np.int32], max_error: int, *, whole_cells: bool) -> Stored:
     """Return the voxels moved to within the bound; ``whole_cells`` is for moves of the first files."""
     return decoded + moves.astype(np.int64) * _move(max_error, whole_cells=whole_cells)
 

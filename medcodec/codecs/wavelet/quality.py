@@ -65,7 +65,7 @@ def quality_of(q: float, span: int, layers: int, *, value: int = 1, repeating: b
     return Quality(steps, round(LAMBDA * SCALED**2))
 
 
-# For a bound on errors: steps as parts of the bound's cell. Two to five percent of voxels are then to be corrected.
+# For a bound on errors: steps as parts of the bound's cell. A few voxels in a hundred are then corrected.
 _BOUNDED_STEP, _BOUNDED_LAYER_SCALE, _BOUNDED_LAMBDA = 1.05, 1.05, 0.06
 
 

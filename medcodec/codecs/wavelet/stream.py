@@ -10,8 +10,8 @@ enhances it, bit 4 corrected by those beside it) and, where predicted, ``<H`` an
 frames.
 
 Where errors are bounded, ``<I`` and as many bytes of corrections stand before all that (see
-`medcodec.codecs.wavelet.bounded`; bit 31 is set but in the first files, whose moves are longer); after them, a mask of the background where there is one (see
-`medcodec.codecs.wavelet.background`).
+`medcodec.codecs.wavelet.bounded`; bit 31 is set but in the first files, whose moves are longer); after them,
+a mask of the background where there is one (see `medcodec.codecs.wavelet.background`).
 """
 
 from __future__ import annotations
