@@ -15,6 +15,8 @@ from medcodec.codecs.adaptive.mapping_levels import RANK_SPAN, Levels, Ranks, St
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
 
+_CLEARLY = 0.98
+
 
 @dataclass(frozen=True)
 class Bounded:
@@ -60,33 +62,33 @@ def bounded_mapping(voxels: AnyArray, max_error: float) -> Bounded | None:
 def quantised(bounded: Bounded) -> tuple[Mapping, Levels]:
     """Return coarser levels, to be coded exactly, that keep the bound: for coders that know no bounds.
 
-    Cells are ``2 * max_error + 1`` levels wide. The lowest level is the middle of the first, so that it
-    stays what it is (background), unless it is not background and cells that begin with it part fewer
-    neighbours (noise on air). The highest level is the middle of the last cell, if that would lie above it.
-    Where ranks cannot express that, all middles are shifted.
+    Cells are ``2 * max_error + 1`` levels wide. The lowest level is the middle of the first, the first level
+    of it, or alone, see `_best_shift`. No cell stands for a level above the highest. Where ranks cannot
+    express that, all middles are shifted.
     """
     reach, top, fine = bounded.max_error, int(bounded.levels.max()), bounded.stride
     step = 2 * reach + 1
-    wanted = reach if _parts_noise(bounded.levels, reach) else 0
-    rankable = fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63
-    shifts = [wanted] if rankable else [wanted, *range(reach + 1)]
-    shift = next((n for n in shifts if (top + reach - n) % step >= reach), wanted)
+    shift, ranked = _best_shift(bounded.levels, reach), fine.step * top < RANK_SPAN
+    if not ranked or fine.low + fine.step * top >= 1 << 63:
+        ranked, shift = False, next(n for n in range(reach + 1) if (top + reach - n) % step >= reach)
     count = (top + reach - shift) // step + 1
     levels = ((bounded.levels.astype(np.int32) + (reach - shift)) // step).astype(level_dtype(count))
-    if step * (count - 1) + shift > top:
-        middles = np.minimum(step * np.arange(count, dtype=np.int64) + shift, top)
+    if ranked and (shift < 0 or step * (count - 1) + shift > top):
+        middles = np.clip(step * np.arange(count, dtype=np.int64) + shift, 0, top)
         return Mapping(bounded.form, Ranks(fine.low + fine.step * middles)), levels
     stride = Stride(fine.low + shift * fine.step, step * fine.step if count > 1 else 1, count)
     return Mapping(bounded.form, stride), levels
 
 
-def _parts_noise(levels: Levels, reach: int) -> bool:
-    """Return whether cells around the lowest level part more neighbours than cells that begin with it."""
-    some = levels[:, :, ::4].astype(np.int32)
-    around, beginning = ((some + shift) // (2 * reach + 1) for shift in (reach, 0))
-    if np.count_nonzero(np.diff(around)) <= np.count_nonzero(np.diff(beginning)):
-        return False
-    return solid_background(levels) is None
+def _best_shift(levels: Levels, reach: int) -> int:
+    """Return where the middle of the first cell lies: at the lowest level, or so that less noise is parted.
+
+    Noise on air then shares a cell with the lowest level or, if that is background, has one beside it.
+    """
+    other = reach if solid_background(levels) is None else -reach
+    some, step = levels[:, :, ::4].astype(np.int32), 2 * reach + 1
+    parted = {shift: np.count_nonzero(np.diff((some + (reach - shift)) // step)) for shift in (0, other)}
+    return other if parted[other] < _CLEARLY * parted[0] else 0
 
 
 def _bounded_floats(voxels: AnyArray, max_error: float) -> Bounded | None:
