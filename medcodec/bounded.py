@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,22 +21,24 @@ _LEAST_BOUND = 2
 _LEAST_SAVING = 0.03
 
 
-def choose_bounded(frames: AnyArray, usual: Codec, transform: Codec) -> Codec:
+def choose_bounded(frames: Callable[[Codec], AnyArray], usual: Codec, transform: Codec) -> Codec:
     """Return the codec that is smaller at equal PSNR, and at the bound no larger than by what it saves.
 
     Parameters
     ----------
     frames
-        A part of the volume, shape (sequences, frames, height, width).
+        Returns a part of the volume as a codec's frames, shape (sequences, frames, height, width).
     usual, transform
         Codecs with ``max_error``; the first one is taken where they are equal or the other cannot.
     """
     bound = float(cast(Any, usual).max_error)
-    if frames.dtype.kind == "f" or bound < _LEAST_BOUND or frames.size == 0:
+    if bound < _LEAST_BOUND:
         return usual
-    part = np.ascontiguousarray(frames)
+    part = frames(usual)
+    if part.dtype.kind == "f" or part.size == 0:
+        return usual
     try:
-        tried = _trial(part, transform)
+        tried = _trial(frames(transform), transform)
     except MedcodecError:
         return usual
     coarse = _trial(part, usual)
@@ -53,6 +56,7 @@ class _Trial:
 
 
 def _trial(part: AnyArray, codec: Codec) -> _Trial:
+    part = np.ascontiguousarray(part)
     prepared = codec.prepare(part)
     data = prepared.encode(FrameGroup(part))
     decoded = prepared.decode(data, cast(Any, part.shape), part.dtype)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from medcodec.bounded import BOUNDED_SHARE, choose_bounded
-from medcodec.codecs.base import Codec
+from medcodec.codecs.base import AnyArray, Codec
 from medcodec.container.choice import central_sample, choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
 from medcodec.errors import UnsupportedDataError
@@ -19,6 +19,7 @@ from medcodec.volume.model import Volume
 
 # Neither the wavelet codec nor the best standard one is smaller everywhere (docs/results/lossy.md).
 _ALWAYS_TRIED = "wavelet"
+_SPACE_AXES = 3
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,16 @@ class WritingPlan:
         return search(voxels, codec, target, self._writer(codec), file)
 
     def _choose_bounded(self, usual: Codec, transform: Codec) -> Codec:
-        layout = choose_layout(self.volume.voxels, usual, self.axis)
-        sample = central_sample(self.volume.voxels, share=BOUNDED_SHARE)
-        return choose_bounded(replace(layout, shape=sample.shape).to_frames(sample), usual, transform)
+        voxels = self.volume.voxels
+        sample = central_sample(voxels, share=BOUNDED_SHARE)
+
+        def frames(codec: Codec) -> AnyArray:
+            # In space alone, the axis matters less than the time that a choice takes.
+            judge = codec.prepare(split_components(voxels)) if voxels.ndim > _SPACE_AXES else usual
+            layout = choose_layout(voxels, judge, self.axis)
+            return replace(layout, shape=sample.shape).to_frames(sample)
+
+        return choose_bounded(frames, usual, transform)
 
     def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:
         layout = choose_layout(self.volume.voxels, typical, self.axis)
