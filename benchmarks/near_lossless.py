@@ -60,7 +60,8 @@ def measure(source: Source, codec: str, max_error: int) -> NearRow:
 
 def _prepare(source: Source, stack: AnyArray, rival: NearRival, folder: Path) -> Job | None:
     """Return what ``rival`` gets: frames of z within t, t within z for the coders in three dimensions."""
-    view = integer_view(stack) if stack.dtype.kind in "iu" else None
+    # A bound in stored units is the same for all only if these are whole numbers.
+    view = integer_view(stack) if np.array_equal(stack, np.rint(stack)) else None
     if view is None:
         return None
     if rival.takes == "file":

@@ -79,20 +79,22 @@ def encode_bounded(voxels: AnyArray, *, effort: str, max_error: float) -> bytes:
     if effort == "fast" and levels.shape[3] > MAX_WIDTH:
         return _with_mapping(*_smallest(mapping, levels, effort))
 
-    def predicted(levels: Levels) -> bytes:
-        if effort == "fast":
+    def predicted(coder: int, levels: Levels) -> bytes:
+        if coder == _FAST:
             return encode_fast(levels, max_error=bounded.max_error)
         return encode_predicted(levels, effort=effort, max_error=bounded.max_error)
 
-    as_labels, as_grey = _coders(
-        mapping, levels, _sample(levels), effort, lambda: predicted(_sample(bounded.levels))
-    )
     quick = effort == "fast"
+    coders = [_FAST if quick else _PREDICTED]
+    if not quick and voxels.shape[0] > 1 and voxels.shape[3] <= MAX_WIDTH:
+        coders.append(_FAST)  # which sees more of the sequence before: smaller on some series
+    as_labels, as_grey = _coders(
+        mapping, levels, _sample(levels), effort, lambda: predicted(coders[0], _sample(bounded.levels))
+    )
     found = [_with_mapping(_LABELS, mapping, encode_labels(levels, quick=quick))] if as_labels else []
     del levels  # not held while the predictor works
     if as_grey:
-        coder = _FAST if quick else _PREDICTED
-        found.append(_with_mapping(coder, bounded.mapping, predicted(bounded.levels)))
+        found += [_with_mapping(each, bounded.mapping, predicted(each, bounded.levels)) for each in coders]
     return min(found, key=len)
 
 
