@@ -1,4 +1,4 @@
-"""Which codec takes an error bound: tried on a part of the volume."""
+"""Whether a transform codec takes an error bound: tried on a part of the volume."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any, cast
 import numpy as np
 
 from medcodec.codecs.base import AnyArray, Codec, FrameGroup
+from medcodec.container.choice import central_sample
 from medcodec.errors import MedcodecError
 
-# The part of a volume that codecs are tried on: large, since the adaptive codec learns as it goes.
-BOUNDED_SHARE = 0.3
+# The part of a volume that codecs are tried on: large, since the adaptive codec learns as it goes. Over time
+# it learns most from whole slices at all times: some of these are taken if they are not too many voxels.
+_SHARE, _LEAST_SLICES, _MOST_VOXELS = 0.3, 2, 1 << 21
+_SPACE_AXES = 3
 # From this bound on a transform codec that corrects what it misses may pay.
 _LEAST_BOUND = 2
 # It comes to smaller errors within the bound. It must be clearly smaller than the other codec with a bound
@@ -21,32 +24,47 @@ _LEAST_BOUND = 2
 _LEAST_SAVING = 0.03
 
 
-def choose_bounded(frames: Callable[[Codec], AnyArray], usual: Codec, transform: Codec) -> Codec:
-    """Return the codec that is smaller at equal PSNR, and at the bound no larger than by what it saves.
+def bounded_sample(voxels: AnyArray) -> AnyArray:
+    """Return the part of a volume, shape (i, j, k, ...), that codecs are tried on."""
+    if voxels.ndim <= _SPACE_AXES:
+        return central_sample(voxels, share=_SHARE)
+    slices = voxels.shape[2]
+    count = min(slices, max(_LEAST_SLICES, round(_SHARE * slices)))
+    if voxels.size // max(slices, 1) * count > _MOST_VOXELS:
+        return central_sample(voxels, share=_SHARE)
+    first = (slices - count) // 2
+    return voxels[:, :, first : first + count]
+
+
+def transform_saving(frames: Callable[[Codec], AnyArray], usual: Codec, transform: Codec) -> float:
+    """Return by which share the transform codec is smaller at equal PSNR; 0 where it is not to be taken.
 
     Parameters
     ----------
     frames
         Returns a part of the volume as a codec's frames, shape (sequences, frames, height, width).
     usual, transform
-        Codecs with ``max_error``; the first one is taken where they are equal or the other cannot.
+        Codecs with the same ``max_error``.
     """
     bound = float(cast(Any, usual).max_error)
     if bound < _LEAST_BOUND:
-        return usual
+        return 0.0
     part = frames(usual)
     if part.dtype.kind == "f" or part.size == 0:
-        return usual
+        return 0.0
     try:
         tried = _trial(frames(transform), transform)
     except MedcodecError:
-        return usual
+        return 0.0
     coarse = _trial(part, usual)
     fine = _trial(part, replace(cast(Any, usual), max_error=bound // 2))
     saving = 1 - tried.size / _size_at(tried.psnr_db, coarse, fine)
-    if saving < _LEAST_SAVING or tried.size > (1 + saving) * coarse.size:
-        return usual
-    return transform
+    return saving if saving >= _LEAST_SAVING and is_worth(saving, tried.size, coarse.size) else 0.0
+
+
+def is_worth(saving: float, size: int, usual_size: int) -> bool:
+    """Return whether a file of the transform codec is larger at the bound by no more than it saves."""
+    return size <= (1 + saving) * usual_size
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from medcodec.bounded import BOUNDED_SHARE, choose_bounded
+from medcodec.bounded import bounded_sample, is_worth, transform_saving
 from medcodec.codecs.base import AnyArray, Codec
-from medcodec.container.choice import central_sample, choose_grid, choose_layout
+from medcodec.container.choice import choose_grid, choose_layout
 from medcodec.container.writer import Observer, Progress, Written, write_stream
 from medcodec.errors import UnsupportedDataError
 from medcodec.rate import quality_scale, search, spooled
@@ -41,16 +41,36 @@ class WritingPlan:
 
         If that leaves the target unsettled (see `Reached.settled`), rounds the values to fewer bits, cannot
         code the volume or is often no better than the next, the others are tried too, and the best result is
-        written. Of two codecs with an error bound one is chosen on a part of the volume.
+        written. Of two codecs with an error bound, the second is tried on a part of the volume, and written
+        if that promises smaller errors for what it takes, and the whole volume keeps the promise.
         """
         if target is not None:
             reached = self._reach(file, candidates, target)
             return reached.trial.codec, reached.trial.written, reached
         codec, *others = candidates
-        if others:
-            codec = self._choose_bounded(codec, others[0])
+        saving = self._transform_saving(codec, others[0]) if others else 0.0
+        if saving:
+            return *self._write_worth(file, codec, others[0], saving), None
+        return *self._write_by(file, codec), None
+
+    def _write_by(self, file: BinaryIO, codec: Codec) -> tuple[Codec, Written]:
         codec = codec.prepare(split_components(self.volume.voxels))
-        return codec, self._writer(codec)(file, codec, None), None
+        return codec, self._writer(codec)(file, codec, None)
+
+    def _write_worth(
+        self, file: BinaryIO, usual: Codec, transform: Codec, saving: float
+    ) -> tuple[Codec, Written]:
+        with spooled() as first, spooled() as second:
+            written, stream = self._write_by(first, usual), first
+            try:
+                other = self._write_by(second, transform)
+            except UnsupportedDataError:  # as the part that was tried is not
+                other = written
+            if other is not written and is_worth(saving, other[1].file_bytes, written[1].file_bytes):
+                written, stream = other, second
+            stream.seek(0)
+            shutil.copyfileobj(stream, file)
+        return written
 
     def _reach(self, file: BinaryIO, candidates: list[Codec], target: Target) -> Reached:
         codec, *others = candidates
@@ -75,9 +95,9 @@ class WritingPlan:
         codec = quality_scale(codec, voxels)(50.0).prepare(split_components(voxels))
         return search(voxels, codec, target, self._writer(codec), file)
 
-    def _choose_bounded(self, usual: Codec, transform: Codec) -> Codec:
+    def _transform_saving(self, usual: Codec, transform: Codec) -> float:
         voxels = self.volume.voxels
-        sample = central_sample(voxels, share=BOUNDED_SHARE)
+        sample = bounded_sample(voxels)
 
         def frames(codec: Codec) -> AnyArray:
             # In space alone, the axis matters less than the time that a choice takes.
@@ -85,7 +105,7 @@ class WritingPlan:
             layout = choose_layout(voxels, judge, self.axis)
             return replace(layout, shape=sample.shape).to_frames(sample)
 
-        return choose_bounded(frames, usual, transform)
+        return transform_saving(frames, usual, transform)
 
     def _writer(self, typical: Codec) -> Callable[[BinaryIO, Codec, Observer | None], Written]:
         layout = choose_layout(self.volume.voxels, typical, self.axis)
