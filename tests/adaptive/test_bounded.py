@@ -51,6 +51,19 @@ def test_a_larger_bound_costs_fewer_bytes(effort: str) -> None:
     assert sizes[3] < 0.6 * sizes[0]
 
 
+def test_cells_do_not_part_noise_on_air() -> None:
+    noise = np.random.default_rng(6).integers(0, 7, (1, 4, 40, 48)).astype(np.uint8)
+    found, size = decoded(noise, effort="fastest", max_error=3)
+    assert size < 40
+    assert (found == 3).all()
+    noise[:, :, :15] = 0
+    noise[:, :, 15:] += 1
+    found, size = decoded(noise, effort="fastest", max_error=3)
+    assert size < 400
+    assert (found[:, :, :15] == 0).all()
+    assert (found[:, :, 15:] == 4).all()
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("bound", [1, 4, 9])
 def test_background_stays_what_it_is(effort: str, bound: int) -> None:
