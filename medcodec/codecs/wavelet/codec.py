@@ -189,7 +189,10 @@ class WaveletCodec(Codec):
     def _in_pixels(self, frames: Frames, group: CodedGroup, *, intensity: Intensity) -> CodedGroup:
         """Return frames without a transform, as close to them as a coded group."""
         distortion = squared_error(group.pictures, frames)
-        return encode_pixels(frames, intensity, distortion, effort=self.effort)
+        # Drafts compare axes: a coder that suits few voxels best says little of a transform of them all.
+        drafted = self.size == NO_MODEL and self.effort == "fast"
+        effort = "fastest" if drafted else self.effort
+        return encode_pixels(frames, intensity, distortion, effort=effort)
 
     def _draft(
         self, frames: Frames, plan: Plan, change: float, *, intensity: Intensity
