@@ -12,11 +12,11 @@ import numpy as np
 from medcodec.codecs.base import AnyArray, Codec, FrameGroup
 from medcodec.container.choice import central_sample
 from medcodec.errors import MedcodecError
+from medcodec.volume.frames import SPACE_AXES
 
 # The part of a volume that codecs are tried on: large, since the adaptive codec learns as it goes. Over time
 # it learns most from whole slices at all times: some of these are taken if they are not too many voxels.
 _SHARE, _LEAST_SLICES, _MOST_VOXELS = 0.3, 2, 1 << 21
-_SPACE_AXES = 3
 # From this bound on a transform codec that corrects what it misses may pay.
 _LEAST_BOUND = 2
 # It comes to smaller errors within the bound. It must be clearly smaller than the other codec with a bound
@@ -26,7 +26,7 @@ _LEAST_SAVING = 0.03
 
 def bounded_sample(voxels: AnyArray) -> AnyArray:
     """Return the part of a volume, shape (i, j, k, ...), that codecs are tried on."""
-    if voxels.ndim <= _SPACE_AXES:
+    if voxels.ndim <= SPACE_AXES:
         return central_sample(voxels, share=_SHARE)
     slices = voxels.shape[2]
     count = min(slices, max(_LEAST_SLICES, round(_SHARE * slices)))
@@ -49,11 +49,11 @@ def transform_saving(frames: Callable[[Codec], AnyArray], usual: Codec, transfor
     bound = float(cast(Any, usual).max_error)
     if bound < _LEAST_BOUND:
         return 0.0
-    part = frames(usual)
+    part = np.ascontiguousarray(frames(usual))
     if part.dtype.kind == "f" or part.size == 0:
         return 0.0
     try:
-        tried = _trial(frames(transform), transform)
+        tried = _trial(np.ascontiguousarray(frames(transform)), transform)
     except MedcodecError:
         return 0.0
     coarse = _trial(part, usual)
@@ -74,7 +74,6 @@ class _Trial:
 
 
 def _trial(part: AnyArray, codec: Codec) -> _Trial:
-    part = np.ascontiguousarray(part)
     prepared = codec.prepare(part)
     data = prepared.encode(FrameGroup(part))
     decoded = prepared.decode(data, cast(Any, part.shape), part.dtype)

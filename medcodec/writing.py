@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import BinaryIO
 
 from medcodec.bounded import bounded_sample, is_worth, transform_saving
@@ -14,12 +16,11 @@ from medcodec.container.writer import Observer, Progress, Written, write_stream
 from medcodec.errors import UnsupportedDataError
 from medcodec.rate import quality_scale, search, spooled
 from medcodec.targets import Reached, Target
-from medcodec.volume.frames import split_components
+from medcodec.volume.frames import SPACE_AXES, FrameLayout, split_components
 from medcodec.volume.model import Volume
 
 # Neither the wavelet codec nor the best standard one is smaller everywhere (docs/results/lossy.md).
 _ALWAYS_TRIED = "wavelet"
-_SPACE_AXES = 3
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,10 @@ class WritingPlan:
     ) -> tuple[Codec, Written]:
         with spooled() as first, spooled() as second:
             written, stream = self._write_by(first, usual), first
-            try:
+            with suppress(UnsupportedDataError):  # the whole may not be what the part is
                 other = self._write_by(second, transform)
-            except UnsupportedDataError:  # as the part that was tried is not
-                other = written
-            if other is not written and is_worth(saving, other[1].file_bytes, written[1].file_bytes):
-                written, stream = other, second
+                if is_worth(saving, other[1].file_bytes, written[1].file_bytes):
+                    written, stream = other, second
             stream.seek(0)
             shutil.copyfileobj(stream, file)
         return written
@@ -99,11 +98,14 @@ class WritingPlan:
         voxels = self.volume.voxels
         sample = bounded_sample(voxels)
 
+        @cache
+        def layout(judge: Codec) -> FrameLayout:
+            return replace(choose_layout(voxels, judge, self.axis), shape=sample.shape)
+
         def frames(codec: Codec) -> AnyArray:
             # In space alone, the axis matters less than the time that a choice takes.
-            judge = codec.prepare(split_components(voxels)) if voxels.ndim > _SPACE_AXES else usual
-            layout = choose_layout(voxels, judge, self.axis)
-            return replace(layout, shape=sample.shape).to_frames(sample)
+            judge = codec.prepare(split_components(voxels)) if voxels.ndim > SPACE_AXES else usual
+            return layout(judge).to_frames(sample)
 
         return transform_saving(frames, usual, transform)
 

@@ -8,7 +8,8 @@ class Coder {
 
     // Without a bound the encoder only reads the levels; else what is decoded takes their places.
     Coder(const FastGroup& g, Stream& stream, void* levels)
-        : g_(g), stream_(stream), levels_(levels), step_(2 * g.max_error + 1), unit_(1.0f / static_cast<float>(step_)), tiles_((g.width + kTile - 1) / kTile),
+        : g_(g), stream_(stream), levels_(levels), step_(2 * g.max_error + 1), unit_(1.0f / static_cast<float>(step_)),
+          tiles_((g.width + kTile - 1) / kTile),
           height_(g.width > kNarrow ? kTileRows : kMaxTileRows), tile_rows_((g.height + height_ - 1) / height_),
           planes_{Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width), Picture(g.width)},
           errors_(g.width), known_errors_(g.width),

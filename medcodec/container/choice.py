@@ -77,7 +77,7 @@ def central_sample(voxels: AnyArray, *, share: float = _SAMPLE_SHARE) -> AnyArra
 
 
 def _coded(layout: FrameLayout, sample: AnyArray, codec: Codec) -> tuple[int, float]:
-    """Return how many bytes a sample takes, and its squared error if the codec loses anything unbounded."""
+    """Return how many bytes a sample takes, and its squared error."""
     frames = np.ascontiguousarray(layout.to_frames(sample))
     data = codec.encode(FrameGroup(frames))
     if codec.exact:

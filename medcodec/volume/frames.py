@@ -23,6 +23,7 @@ Box = tuple[slice, slice, slice, slice]
 
 AXIS_NAMES = "ijktuvw"
 MAX_AXES = len(AXIS_NAMES)
+SPACE_AXES = 3  # the first ones; time and the like follow
 
 
 def component_type(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
@@ -212,10 +213,10 @@ def frame_axes(shape: tuple[int, ...]) -> list[int | None]:
     if len(wide) <= 2:
         narrow = [axis for axis, size in enumerate(shape) if size <= 1]
         return [narrow[-1] if narrow else None]
-    over_time = [axis for axis in wide if axis >= 3]
+    over_time = [axis for axis in wide if axis >= SPACE_AXES]
     if not over_time:
         return [*wide[::-1]]
-    in_space = [axis for axis in wide if axis < 3]
+    in_space = [axis for axis in wide if axis < SPACE_AXES]
     return [over_time[0], *(in_space[2:] or over_time[1:2])]
 
 

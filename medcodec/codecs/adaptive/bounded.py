@@ -15,6 +15,7 @@ from medcodec.codecs.adaptive.mapping_levels import RANK_SPAN, Levels, Ranks, St
 from medcodec.codecs.adaptive.predict import MAX_LEVEL
 from medcodec.codecs.base import AnyArray
 
+# Other cells than those around the lowest level are taken if they part at most this share of the neighbours.
 _CLEARLY = 0.98
 
 
@@ -68,12 +69,13 @@ def quantised(bounded: Bounded) -> tuple[Mapping, Levels]:
     """
     reach, top, fine = bounded.max_error, int(bounded.levels.max()), bounded.stride
     step = 2 * reach + 1
-    shift, ranked = _best_shift(bounded.levels, reach), fine.step * top < RANK_SPAN
-    if not ranked or fine.low + fine.step * top >= 1 << 63:
-        ranked, shift = False, next(n for n in range(reach + 1) if (top + reach - n) % step >= reach)
+    if fine.step * top < RANK_SPAN and fine.low + fine.step * top < 1 << 63:
+        shift = _best_shift(bounded.levels, reach)
+    else:
+        shift = next(n for n in range(reach + 1) if (top + reach - n) % step >= reach)
     count = (top + reach - shift) // step + 1
     levels = ((bounded.levels.astype(np.int32) + (reach - shift)) // step).astype(level_dtype(count))
-    if ranked and (shift < 0 or step * (count - 1) + shift > top):
+    if shift < 0 or step * (count - 1) + shift > top:
         middles = np.clip(step * np.arange(count, dtype=np.int64) + shift, 0, top)
         return Mapping(bounded.form, Ranks(fine.low + fine.step * middles)), levels
     stride = Stride(fine.low + shift * fine.step, step * fine.step if count > 1 else 1, count)
